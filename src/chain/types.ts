@@ -1,0 +1,115 @@
+import type { FieldMap } from '../message/fields.ts';
+import type { RequestHeaders, ResponseHeaders } from '../message/headers.ts';
+
+/** Facts about the connection a request came on; strings are empty and numbers 0 where unknown. */
+export interface ConnectionInfo {
+  /** Unique within the process. */
+  readonly id: number;
+  readonly sourceAddress: string;
+  readonly sourcePort: number;
+  readonly destinationAddress: string;
+  readonly destinationPort: number;
+  /** For example `TLSv1.3`; empty without TLS. */
+  readonly tlsVersion: string;
+  /** TLS SNI; empty without. */
+  readonly requestedServerName: string;
+}
+
+/** Where a request was sent; undefined until it is. */
+export interface UpstreamInfo {
+  readonly name: string;
+  readonly address: string;
+  readonly port: number;
+}
+
+/**
+ * The two ends that a filter chain stands between: implemented by the proxy's exchange and by adapters.
+ * The chain calls the `send…` methods with what has passed all filters, in HTTP order, per direction.
+ * It never calls one while an `on…` method of the stream for the same direction is not on the stack or
+ * scheduled by a filter's resume; it never calls any after `finish()`.
+ */
+export interface Exchange {
+  readonly connection: ConnectionInfo;
+  /** `HTTP/1.0` or `HTTP/1.1`. */
+  readonly protocol: string;
+  /** Milliseconds since the epoch, when the request's head had arrived. */
+  readonly startTime: number;
+  readonly routeName: string;
+  readonly upstream: UpstreamInfo | undefined;
+  /** Body bytes received so far from the client, and from the upstream (or sent as a local response). */
+  readonly requestSize: number;
+  readonly responseSize: number;
+  readonly requestHeaders: RequestHeaders;
+
+  /** Request headers passed every filter. `endOfStream`: no body and no trailers follow. */
+  sendRequestHeaders(endOfStream: boolean): void;
+  /** Never called with an empty chunk unless `endOfStream`. */
+  sendRequestData(chunk: Buffer, endOfStream: boolean): void;
+  /** The end of the request, with its trailers. */
+  sendRequestTrailers(trailers: FieldMap): void;
+  sendResponseHeaders(headers: ResponseHeaders, endOfStream: boolean): void;
+  sendResponseData(chunk: Buffer, endOfStream: boolean): void;
+  sendResponseTrailers(trailers: FieldMap): void;
+
+  /** True: filters hold all they may of this direction, stop reading its source. False: go on. */
+  pauseRequest(paused: boolean): void;
+  pauseResponse(paused: boolean): void;
+
+  /**
+   * A filter answers the request itself: end the upstream call (or never make it) and drop what is left of the
+   * request body. The answer follows through `sendResponseHeaders` and `sendResponseData`.
+   */
+  beginLocalResponse(): void;
+  /**
+   * The stream can't go on: answer with `status` and a short text of our own, past the filters, or reset the
+   * connection when response headers are out. The exchange then ends and calls `finish()`.
+   */
+  fail(failure: StreamFailure): void;
+  /** A filter asked for the stream to be closed: reset both sides. The exchange then ends. */
+  reset(reason: string): void;
+  /** Asks the router again: request headers changed, or an 0.1.0 module called proxy_clear_route_cache. */
+  clearRouteCache(): void;
+}
+
+/** Why the proxy itself must answer. `details` is for the log, never for the client. */
+export interface StreamFailure {
+  readonly status: number;
+  /** Name of the filter at fault. */
+  readonly filter: string;
+  readonly details: string;
+}
+
+/** One exchange on its way through a chain. The exchange calls `on…` as things arrive. */
+export interface FilterStream {
+  /** `exchange.requestHeaders` are complete. */
+  onRequestHeaders(endOfStream: boolean): void;
+  /** A chunk may be empty only with `endOfStream`. Ownership passes to the chain. */
+  onRequestData(chunk: Buffer, endOfStream: boolean): void;
+  /** The end of a request that has trailers. */
+  onRequestTrailers(trailers: FieldMap): void;
+  onResponseHeaders(headers: ResponseHeaders, endOfStream: boolean): void;
+  onResponseData(chunk: Buffer, endOfStream: boolean): void;
+  onResponseTrailers(trailers: FieldMap): void;
+  /** The exchange is over, however it went: done, log and delete for each context. Calls after the first do nothing. */
+  finish(): void;
+  /** What `proxy_send_local_response` gave as details, for the access log; empty without. */
+  readonly localResponseDetails: string;
+  readonly localResponseFilter: string;
+}
+
+/** Filters in order, ready to run: built once per route when the configuration is loaded. */
+export interface FilterChain {
+  /** Names of its filters, in request order. */
+  readonly filters: readonly string[];
+  /** True without filters: the exchange needs no stream at all. */
+  readonly empty: boolean;
+  /** False: no filter looks at this body or these trailers; they may pass by the chain untouched. */
+  readonly requestBody: boolean;
+  readonly responseBody: boolean;
+  /** False: no filter of the chain can change this body, so its Content-Length stays right. */
+  readonly changesRequestBody: boolean;
+  readonly changesResponseBody: boolean;
+  /** False: no filter looks at the response at all; it may pass by the chain untouched. */
+  readonly response: boolean;
+  open(exchange: Exchange): FilterStream;
+}
