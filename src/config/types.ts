@@ -1,0 +1,155 @@
+import type { LogLevel } from '../log.ts';
+
+/**
+ * The configuration after reading, checking and resolving: deeply frozen, every default filled in, durations
+ * in milliseconds, sizes in bytes, files absolute. Everything below `config/` programs against these types;
+ * the form a person writes is `ConfigInput` in schema.ts.
+ */
+export interface WeirConfig {
+  /** The file this came from, as the user named it. */
+  readonly file: string;
+  readonly listeners: readonly ListenerConfig[];
+  readonly upstreams: ReadonlyMap<string, UpstreamConfig>;
+  readonly filters: ReadonlyMap<string, FilterConfig>;
+  readonly modules: { readonly cache: ModuleCacheLimits };
+  readonly server: ServerLimits;
+  readonly log: LogConfig;
+  readonly shutdown: ShutdownConfig;
+}
+
+/** One address that is listened on, and its routes in the order they are tried. */
+export interface ListenerConfig {
+  /** As configured, or `listener-N` (1-based). */
+  readonly name: string;
+  /** An IP address or host name without brackets; `::` stands for every address. */
+  readonly host: string;
+  /** 0: the system picks one. */
+  readonly port: number;
+  readonly routes: readonly RouteConfig[];
+}
+
+/** One route: what it matches, the filters the request runs through, and where it goes. */
+export interface RouteConfig {
+  /** As configured, or `<listener>/route-N` (1-based). */
+  readonly name: string;
+  readonly match: RouteMatch;
+  /** Key of `WeirConfig.upstreams`; checked. */
+  readonly upstream: string;
+  /** Keys of `WeirConfig.filters`, in request order; checked. */
+  readonly filters: readonly string[];
+}
+
+/** Every condition that is present has to hold; none present: every request. */
+export interface RouteMatch {
+  /** Lower case, without port; `*.example.com` matches every name below example.com, not itself. */
+  readonly host?: string;
+  readonly path?: PathMatch;
+  /** Upper-case method names. */
+  readonly methods?: readonly string[];
+  /** Lower-case field name to the exact value, or `true`: present with any value. */
+  readonly headers?: Readonly<Record<string, string | true>>;
+}
+
+/** Matched against the path without query. A `regex` is JavaScript's (flag u), unanchored, and compiles. */
+export interface PathMatch {
+  readonly kind: 'prefix' | 'exact' | 'regex';
+  readonly value: string;
+}
+
+/** A group of interchangeable endpoints and how they are reached. */
+export interface UpstreamConfig {
+  readonly name: string;
+  /** At least one. */
+  readonly endpoints: readonly EndpointConfig[];
+  readonly transport: 'undici' | 'http-proxy';
+  readonly timeouts: UpstreamTimeouts;
+  /** Most connections open at once to one endpoint. */
+  readonly connections: number;
+}
+
+/** All in milliseconds. */
+export interface UpstreamTimeouts {
+  /** Until the connection stands. */
+  readonly connect: number;
+  /** From the end of the request until the response headers. */
+  readonly response: number;
+  /** Longest silence within a response body. */
+  readonly idle: number;
+}
+
+/** One address requests can be sent to. */
+export interface EndpointConfig {
+  /** Without a trailing slash: `http://host:port` (port always written), or `builtin:echo`. */
+  readonly url: string;
+  readonly kind: 'http' | 'builtin';
+  /** Without brackets; for a builtin its name (`echo`). */
+  readonly host: string;
+  /** 0 for a builtin. */
+  readonly port: number;
+}
+
+/** One plugin: a module and how it is started. */
+export interface FilterConfig {
+  readonly name: string;
+  /** Absolute path; was a readable file when the configuration was loaded. */
+  readonly module: string;
+  /** The path as written in the file. */
+  readonly moduleText: string;
+  /** Lower-case hex the bytes must have; empty: any. */
+  readonly sha256: string;
+  /** Plugin configuration: a YAML string as it is in UTF-8, anything else as JSON; empty when absent. */
+  readonly config: Buffer;
+  /** VM configuration, same rule. */
+  readonly vmConfig: Buffer;
+  readonly vmId: string;
+  readonly rootId: string;
+  /** The environment the module sees; nothing of the process's own leaks in. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Keep StopIteration from a header callback as it is, instead of also stopping the body (Envoy's option). */
+  readonly allowOnHeadersStopIteration: boolean;
+  readonly limits: FilterLimits;
+  /** Where the filter's key stands, for messages about it after loading. */
+  readonly place: Place;
+}
+
+export interface FilterLimits {
+  /** Most bytes of one body held while the filter pauses it. */
+  readonly bufferedBody: number;
+  /** Longest a stream may stay paused, in ms. */
+  readonly pauseTime: number;
+}
+
+/** A place in the configuration file; line and column are 1-based. */
+export interface Place {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+/** Limits on what a client may do to a listener: times in ms. */
+export interface ServerLimits {
+  /** Until the request's headers are complete. */
+  readonly headersTimeout: number;
+  /** Until the whole request is in; 0: no limit. */
+  readonly requestTimeout: number;
+  /** How long an idle connection is kept. */
+  readonly keepAliveTimeout: number;
+  /** Most bytes of a request's start line and headers. */
+  readonly maxHeaderSize: number;
+}
+
+export interface ModuleCacheLimits {
+  readonly maxModules: number;
+  readonly maxBytes: number;
+}
+
+export interface LogConfig {
+  readonly level: LogLevel;
+  /** auto: pretty when stderr is a terminal, otherwise JSON. */
+  readonly format: 'auto' | 'json' | 'pretty';
+}
+
+export interface ShutdownConfig {
+  /** How long requests in flight may take to end after a stop signal, in ms. */
+  readonly drain: number;
+}
