@@ -1,26 +1,8 @@
 import type { FieldMap } from '../message/fields.ts';
 import type { RequestHeaders, ResponseHeaders } from '../message/headers.ts';
+import type { ExchangeInfo } from '../message/info.ts';
 
-/** Facts about the connection a request came on; strings are empty and numbers 0 where unknown. */
-export interface ConnectionInfo {
-  /** Unique within the process. */
-  readonly id: number;
-  readonly sourceAddress: string;
-  readonly sourcePort: number;
-  readonly destinationAddress: string;
-  readonly destinationPort: number;
-  /** For example `TLSv1.3`; empty without TLS. */
-  readonly tlsVersion: string;
-  /** TLS SNI; empty without. */
-  readonly requestedServerName: string;
-}
-
-/** Where a request was sent; undefined until it is. */
-export interface UpstreamInfo {
-  readonly name: string;
-  readonly address: string;
-  readonly port: number;
-}
+export type { ConnectionInfo, ExchangeInfo, UpstreamInfo } from '../message/info.ts';
 
 /**
  * The two ends that a filter chain stands between: implemented by the proxy's exchange and by adapters.
@@ -28,17 +10,7 @@ export interface UpstreamInfo {
  * It never calls one while an `on…` method of the stream for the same direction is not on the stack or
  * scheduled by a filter's resume; it never calls any after `finish()`.
  */
-export interface Exchange {
-  readonly connection: ConnectionInfo;
-  /** `HTTP/1.0` or `HTTP/1.1`. */
-  readonly protocol: string;
-  /** Milliseconds since the epoch, when the request's head had arrived. */
-  readonly startTime: number;
-  readonly routeName: string;
-  readonly upstream: UpstreamInfo | undefined;
-  /** Body bytes received so far from the client, and from the upstream (or sent as a local response). */
-  readonly requestSize: number;
-  readonly responseSize: number;
+export interface Exchange extends ExchangeInfo {
   readonly requestHeaders: RequestHeaders;
 
   /** Request headers passed every filter. `endOfStream`: no body and no trailers follow. */

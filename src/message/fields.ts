@@ -5,7 +5,6 @@
 export type RawFields = string[];
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the bytes RFC 9110 section 5.5 forbids.
 const BAD_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
 
 /** RFC 9110 section 5.6.2: a token, as field names and methods are. */
