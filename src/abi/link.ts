@@ -1,0 +1,120 @@
+import { ModuleError } from '../errors.ts';
+import type { HostcallFactory, HostcallTable } from './guest.ts';
+import { HOSTCALLS } from './hostcalls/index.ts';
+import { UNIMPLEMENTED } from './hostcalls/unimplemented.ts';
+import type { AbiVersion } from './types.ts';
+
+/** Markers, newest first: a module that exports several is run as the newest. */
+const MARKERS: readonly (readonly [string, AbiVersion])[] = [
+  ['proxy_abi_version_0_2_1', '0.2.1'],
+  ['proxy_abi_version_0_2_0', '0.2.0'],
+  ['proxy_abi_version_0_1_0', '0.1.0'],
+];
+
+export interface LinkedImport {
+  readonly module: string;
+  readonly name: string;
+  readonly make: HostcallFactory;
+}
+
+/** How a module and this host fit together: worked out once per module, used for every instance. */
+export interface Linkage {
+  readonly abi: AbiVersion;
+  readonly imports: readonly LinkedImport[];
+  /** Name of the exported allocator. */
+  readonly allocator: string;
+  /** Functions to call at start, in order. */
+  readonly start: readonly string[];
+  /** Names of the exported `proxy_on_…` callbacks. */
+  readonly callbacks: ReadonlySet<string>;
+  /** True when the module imports a way to change bodies: without it no body can change. */
+  readonly changesBodies: boolean;
+}
+
+/** The ABI version a module's exports ask for, or null. */
+export function abiVersion(exports: readonly WebAssembly.ModuleExportDescriptor[]): AbiVersion | null {
+  for (const [marker, version] of MARKERS) {
+    if (exports.some(e => e.kind === 'function' && e.name === marker)) return version;
+  }
+  return null;
+}
+
+/** What stands behind an import: a hostcall, one that answers UNIMPLEMENTED, or nothing. */
+export function importStatus(name: string, known: boolean): 'implemented' | 'unimplemented' | 'unknown' {
+  if (!known) return 'unknown';
+  return Object.values(UNIMPLEMENTED).flat().includes(name) ? 'unimplemented' : 'implemented';
+}
+
+/** Tables of hostcalls by import module. */
+export function importTables(abi: AbiVersion, wasi: HostcallTable): Readonly<Record<string, HostcallTable>> {
+  return { env: HOSTCALLS[abi], wasi_snapshot_preview1: wasi, wasi_unstable: wasi };
+}
+
+function whereKnown(name: string): string {
+  const versions = (Object.keys(HOSTCALLS) as AbiVersion[]).filter(v => Object.hasOwn(HOSTCALLS[v], name));
+  return versions.length > 0 ? ` (ABI ${versions.join(' and ')} has it)` : '';
+}
+
+/**
+ * Checks a compiled module against the ABI and links it.
+ * @throws ModuleError MODULE_NO_ABI, MODULE_IMPORT_UNKNOWN (names every one), MODULE_EXPORT_INVALID
+ */
+export function link(module: WebAssembly.Module, wasi: HostcallTable): Linkage {
+  const exports = WebAssembly.Module.exports(module);
+  const abi = abiVersion(exports);
+  if (abi === null) {
+    throw new ModuleError(
+      'MODULE_NO_ABI',
+      'the module is not a Proxy-Wasm filter: it exports no proxy_abi_version_0_1_0, _0_2_0 or _0_2_1',
+    );
+  }
+  const functions = new Set(exports.filter(e => e.kind === 'function').map(e => e.name));
+
+  const tables = importTables(abi, wasi);
+  const imports: LinkedImport[] = [];
+  const unknown: string[] = [];
+  for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
+    const table = Object.hasOwn(tables, from) ? tables[from] : undefined;
+    const make = table !== undefined && Object.hasOwn(table, name) ? table[name] : undefined;
+    if (kind !== 'function') unknown.push(`${from}.${name} (a ${kind})`);
+    else if (make === undefined) unknown.push(`${from}.${name}${whereKnown(name)}`);
+    else imports.push({ module: from, name, make });
+  }
+  if (unknown.length > 0) {
+    throw new ModuleError(
+      'MODULE_IMPORT_UNKNOWN',
+      `the module imports what ABI ${abi} does not have: ${unknown.join(', ')}`,
+    );
+  }
+
+  if (!exports.some(e => e.kind === 'memory' && e.name === 'memory')) {
+    throw new ModuleError('MODULE_EXPORT_INVALID', 'the module exports no memory named "memory"');
+  }
+  const callbacks = exports.filter(e => e.name.startsWith('proxy_on_'));
+  const bad = callbacks.find(e => e.kind !== 'function');
+  if (bad !== undefined) {
+    throw new ModuleError('MODULE_EXPORT_INVALID', `the export ${bad.name} is a ${bad.kind}, not a function`);
+  }
+  const allocator = ['proxy_on_memory_allocate', 'malloc'].find(name => functions.has(name));
+  if (allocator === undefined) {
+    throw new ModuleError(
+      'MODULE_EXPORT_INVALID',
+      'the module exports no allocator: proxy_on_memory_allocate or malloc',
+    );
+  }
+  return {
+    abi,
+    imports,
+    allocator,
+    start: startFunctions(functions),
+    callbacks: new Set(callbacks.map(e => e.name)),
+    changesBodies: imports.some(i => i.name === 'proxy_set_buffer_bytes'),
+  };
+}
+
+/** Specification, "Integration": a reactor has `_initialize` and perhaps `main`; a command has `_start`. */
+function startFunctions(functions: ReadonlySet<string>): readonly string[] {
+  if (!functions.has('_initialize')) return functions.has('_start') ? ['_start'] : [];
+  const main = ['main', '__main_void'].find(name => functions.has(name));
+  return main === undefined ? ['_initialize'] : ['_initialize', main];
+}

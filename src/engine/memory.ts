@@ -1,0 +1,94 @@
+const LATIN1_LOOP_MAX = 24;
+
+/**
+ * The linear memory of one instance, seen through checked accessors. Pointers and sizes come from the guest:
+ * they are read as u32 and nothing is touched unless the whole range lies inside the memory as it is now
+ * (growth detaches the old buffer, so every check looks for that first).
+ */
+export class GuestMemory {
+  readonly #memory: WebAssembly.Memory;
+  #bytes: Buffer;
+  #view: DataView;
+
+  constructor(memory: WebAssembly.Memory) {
+    this.#memory = memory;
+    this.#bytes = Buffer.from(memory.buffer);
+    this.#view = new DataView(memory.buffer);
+  }
+
+  /** Size in bytes, now. */
+  get size(): number {
+    if (this.#bytes.length === 0) this.#refresh();
+    return this.#bytes.length;
+  }
+
+  #refresh(): void {
+    const buffer = this.#memory.buffer;
+    this.#bytes = Buffer.from(buffer);
+    this.#view = new DataView(buffer);
+  }
+
+  /** True when [ptr, ptr + size) lies inside. Both are taken as u32. */
+  has(ptr: number, size: number): boolean {
+    const end = (ptr >>> 0) + (size >>> 0);
+    if (end <= this.#bytes.length) return true;
+    // A shared memory grows without detaching: look again before saying no.
+    this.#refresh();
+    return end <= this.#bytes.length;
+  }
+
+  // Whoever calls what follows has asked `has` for the same range, and no guest code ran since.
+
+  /** Bytes as a latin1 string: one character per byte, none lost. */
+  latin1(ptr: number, size: number): string {
+    const start = ptr >>> 0;
+    const n = size >>> 0;
+    if (n > LATIN1_LOOP_MAX) return this.#bytes.toString('latin1', start, start + n);
+    // Short names, most of what is asked: a loop beats the call into native code.
+    const bytes = this.#bytes;
+    let text = '';
+    for (let i = start; i < start + n; i++) text += String.fromCharCode(bytes[i]!);
+    return text;
+  }
+
+  /** Bytes as text for people: invalid UTF-8 becomes U+FFFD. */
+  utf8(ptr: number, size: number): string {
+    return this.#bytes.toString('utf8', ptr >>> 0, (ptr >>> 0) + (size >>> 0));
+  }
+
+  /** A copy. */
+  copy(ptr: number, size: number): Buffer {
+    const start = ptr >>> 0;
+    return Buffer.from(this.#bytes.subarray(start, start + (size >>> 0)));
+  }
+
+  /** The live bytes: valid until guest code runs again. */
+  get bytes(): Buffer {
+    if (this.#bytes.length === 0) this.#refresh();
+    return this.#bytes;
+  }
+
+  u32(ptr: number): number {
+    return this.#view.getUint32(ptr >>> 0, true);
+  }
+
+  setU32(ptr: number, value: number): void {
+    this.#view.setUint32(ptr >>> 0, value, true);
+  }
+
+  setU64(ptr: number, value: bigint): void {
+    this.#view.setBigUint64(ptr >>> 0, value, true);
+  }
+
+  setU8(ptr: number, value: number): void {
+    this.#view.setUint8(ptr >>> 0, value);
+  }
+
+  writeLatin1(ptr: number, text: string): void {
+    this.#bytes.write(text, ptr >>> 0, 'latin1');
+  }
+
+  write(ptr: number, data: Uint8Array): void {
+    this.#bytes.set(data, ptr >>> 0);
+  }
+}
