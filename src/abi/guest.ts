@@ -15,6 +15,12 @@ export interface Guest {
   allocate(size: number): number;
   /** proxy_set_effective_context. */
   setEffectiveContext(id: number): Status;
+  /** The environment: `NAME=value` with a NUL after it, each. */
+  readonly environment: readonly Buffer[];
+  /** Where what the guest writes to stdout and stderr goes. `fd` is 1 or 2. */
+  writeStdio(fd: 1 | 2, text: string): void;
+  /** Ends the VM, never the process: throws through the guest. */
+  exit(code: number): never;
 }
 
 /** A hostcall as a guest imports it: numbers as WebAssembly passes them, i32 signed and i64 as bigint. */
