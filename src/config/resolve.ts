@@ -1,0 +1,172 @@
+import { dirname, resolve as resolvePath } from 'node:path';
+import type { ConfigOutput } from './schema.ts';
+import type {
+  EndpointConfig,
+  FilterConfig,
+  ListenerConfig,
+  PathMatch,
+  Place,
+  RouteConfig,
+  RouteMatch,
+  UpstreamConfig,
+  WeirConfig,
+} from './types.ts';
+import { builtinEndpoints, parseAddress, parseDuration, parseEndpoint, parseSize } from './units.ts';
+
+type Listener = ConfigOutput['listeners'][number];
+type Route = Listener['routes'][number];
+type Upstream = ConfigOutput['upstreams'][string];
+type Filter = ConfigOutput['filters'][string];
+
+/** Turns checked input into the resolved, frozen form. `placeOf` says where a filter's key stands. */
+export function resolveConfig(
+  input: ConfigOutput,
+  file: string,
+  placeOf: (filter: string) => Place,
+): WeirConfig {
+  const { modules, server, log, shutdown } = input;
+  return deepFreeze({
+    file,
+    listeners: input.listeners.map(resolveListener),
+    upstreams: frozenMap(input.upstreams, resolveUpstream),
+    filters: frozenMap(input.filters, (name, filter) => resolveFilter(name, filter, file, placeOf(name))),
+    modules: {
+      cache: { maxModules: modules.cache.maxModules, maxBytes: bytes(modules.cache.maxBytes) },
+    },
+    server: {
+      headersTimeout: ms(server.headersTimeout),
+      requestTimeout: ms(server.requestTimeout),
+      keepAliveTimeout: ms(server.keepAliveTimeout),
+      maxHeaderSize: bytes(server.maxHeaderSize),
+    },
+    log: { level: log.level, format: log.format },
+    shutdown: { drain: ms(shutdown.drain) },
+  });
+}
+
+function resolveListener(listener: Listener, index: number): ListenerConfig {
+  const name = listener.name ?? `listener-${index + 1}`;
+  const { host, port } = checked(parseAddress(listener.address));
+  return { name, host, port, routes: listener.routes.map((route, at) => resolveRoute(route, name, at)) };
+}
+
+function resolveRoute(route: Route, listener: string, index: number): RouteConfig {
+  return {
+    name: route.name ?? `${listener}/route-${index + 1}`,
+    match: resolveMatch(route.match ?? {}),
+    upstream: route.upstream,
+    filters: route.filters,
+  };
+}
+
+function resolveMatch(match: NonNullable<Route['match']>): RouteMatch {
+  const { host, path, methods, headers } = match;
+  return {
+    ...(host !== undefined && { host: host.toLowerCase().replace(/\.$/, '') }),
+    ...(path !== undefined && { path: resolvePathMatch(path) }),
+    ...(methods !== undefined && { methods: [...new Set(methods.map(method => method.toUpperCase()))] }),
+    ...(headers !== undefined && {
+      headers: Object.fromEntries(
+        Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]),
+      ),
+    }),
+  };
+}
+
+function resolvePathMatch(path: NonNullable<NonNullable<Route['match']>['path']>): PathMatch {
+  if (typeof path === 'string') return { kind: 'prefix', value: path };
+  if (path.exact !== undefined) return { kind: 'exact', value: path.exact };
+  if (path.regex !== undefined) return { kind: 'regex', value: path.regex };
+  return { kind: 'prefix', value: checked(path.prefix) };
+}
+
+function resolveUpstream(name: string, upstream: Upstream): UpstreamConfig {
+  const { connect, response, idle } = upstream.timeouts;
+  return {
+    name,
+    endpoints: upstream.endpoints.map(resolveEndpoint),
+    transport: upstream.transport,
+    timeouts: { connect: ms(connect), response: ms(response), idle: ms(idle) },
+    connections: upstream.connections,
+  };
+}
+
+function resolveEndpoint(url: string): EndpointConfig {
+  if (builtinEndpoints.includes(url)) {
+    return { url, kind: 'builtin', host: url.slice('builtin:'.length), port: 0 };
+  }
+  const { host, port } = checked(parseEndpoint(url));
+  return { url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`, kind: 'http', host, port };
+}
+
+/** `file` is what the module's path is relative to. */
+function resolveFilter(name: string, filter: Filter, file: string, place: Place): FilterConfig {
+  return {
+    name,
+    module: resolvePath(dirname(file), filter.module),
+    moduleText: filter.module,
+    sha256: (filter.sha256 ?? '').toLowerCase(),
+    config: payload(filter.config),
+    vmConfig: payload(filter.vmConfig),
+    vmId: filter.vmId,
+    rootId: filter.rootId,
+    env: filter.env,
+    allowOnHeadersStopIteration: filter.allowOnHeadersStopIteration,
+    limits: { bufferedBody: bytes(filter.limits.bufferedBody), pauseTime: ms(filter.limits.pauseTime) },
+    place,
+  };
+}
+
+/** A string as it is, anything else as JSON; `config:` with nothing after it counts as absent. */
+function payload(value: unknown): Buffer {
+  if (value === undefined || value === null) return Buffer.alloc(0);
+  return Buffer.from(typeof value === 'string' ? value : JSON.stringify(value), 'utf8');
+}
+
+const ms = (text: string): number => checked(parseDuration(text));
+const bytes = (text: string): number => checked(parseSize(text));
+
+/** The schema has accepted the text with the same parser: a miss is a fault of ours. */
+function checked<T>(value: T | undefined): T {
+  if (value === undefined) throw new TypeError('the schema let through what it should have refused');
+  return value;
+}
+
+function frozenMap<In, Out>(
+  record: Readonly<Record<string, In>>,
+  resolve: (name: string, value: In) => Out,
+): ReadonlyMap<string, Out> {
+  return new FrozenMap(
+    Object.entries(record).map(([name, value]) => [name, deepFreeze(resolve(name, value))]),
+  );
+}
+
+/** A map that refuses changes at run time too: Object.freeze doesn't reach a Map's entries. */
+class FrozenMap<Value> extends Map<string, Value> {
+  constructor(entries: readonly [string, Value][]) {
+    super();
+    for (const [key, value] of entries) super.set(key, value);
+    Object.freeze(this);
+  }
+
+  override set(): never {
+    throw new TypeError('the configuration is frozen');
+  }
+
+  override delete(): never {
+    throw new TypeError('the configuration is frozen');
+  }
+
+  override clear(): never {
+    throw new TypeError('the configuration is frozen');
+  }
+}
+
+function deepFreeze<T>(value: T): T {
+  // Buffers can't be frozen: they are left as they are, and nobody writes to them.
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value) || Object.isFrozen(value)) {
+    return value;
+  }
+  for (const child of Object.values(value)) deepFreeze(child);
+  return Object.freeze(value);
+}

@@ -1,0 +1,432 @@
+import * as z from 'zod';
+import {
+  builtinEndpoints,
+  durationPattern,
+  isHostName,
+  parseAddress,
+  parseDuration,
+  parseEndpoint,
+  parseSize,
+  sha256Pattern,
+  sizePattern,
+} from './units.ts';
+
+/**
+ * The configuration as a person writes it. This schema is the only place that says what is allowed: the types
+ * of the input, the published JSON Schema (`weir schema`) and the checks all come from it. References between
+ * its parts are checked in references.ts.
+ */
+
+/** What to write instead, per schema; not part of the JSON Schema. */
+export const remedies = z.registry<{ remedy: string }, z.core.$ZodType>();
+
+/** Keys whose feature is designed but not built: refused by name, so that nobody believes they work. */
+export const notImplemented: Readonly<Record<string, string>> = {
+  workers: 'worker threads',
+  admin: 'the admin listener',
+  'upstreams.*.tls': 'TLS to upstreams',
+  'listeners.*.tls': 'TLS on listeners',
+  'filters.*.onFailure': 'failure policies',
+  'filters.*.isolation': 'isolation per request',
+  'filters.*.capabilities': 'capabilities (WASI 0.2 components)',
+  'filters.*.limits.memory': 'the memory limit',
+  'filters.*.limits.callTime': 'the callback time limit',
+  'filters.*.limits.startTime': 'the start time limit',
+};
+
+interface Doc {
+  readonly description: string;
+  readonly remedy: string;
+  readonly examples?: readonly unknown[];
+}
+
+/** Attaches hover text (JSON Schema) and the remedy (errors). */
+function documented<T extends z.ZodType>(schema: T, doc: Doc): T {
+  const { description, remedy, examples } = doc;
+  const meta = examples === undefined ? { description } : { description, examples: [...examples] };
+  const described = schema.meta(meta);
+  remedies.add(described, { remedy });
+  return described;
+}
+
+/** A string that `valid` accepts; `what` completes "… is not". */
+function text(what: string, valid: (value: string) => boolean, doc: Doc) {
+  return documented(
+    z.string().refine(valid, { error: issue => `${JSON.stringify(issue.input)} is not ${what}` }),
+    doc,
+  );
+}
+
+function duration(description: string, least = '1ms', most = '24h') {
+  const limits = [parseDuration(least) ?? 0, parseDuration(most) ?? 0] as const;
+  return measured('a duration', durationPattern, parseDuration, limits, {
+    description: `${description}. A duration from ${least} to ${most}: a number and ms, s, m or h.`,
+    remedy: `a number from ${least} to ${most} with its unit (ms, s, m or h), for example "10s"`,
+    examples: ['500ms', '10s', '2m'],
+  });
+}
+
+function size(description: string, least: string, most: string) {
+  const limits = [parseSize(least) ?? 0, parseSize(most) ?? 0] as const;
+  return measured('a size', sizePattern, parseSize, limits, {
+    description: `${description}. A size from ${least} to ${most}: a number and B, KiB, MiB, GiB, KB, MB or GB.`,
+    remedy: `a number from ${least} to ${most} with its unit (B, KiB, MiB, KB, MB, …), for example "64KiB"`,
+    examples: ['64KiB', '1MiB', '10MB'],
+  });
+}
+
+function measured(
+  what: string,
+  pattern: RegExp,
+  parse: (value: string) => number | undefined,
+  [least, most]: readonly [number, number],
+  doc: Doc,
+) {
+  const inRange = (value: string): boolean => {
+    const parsed = parse(value);
+    return parsed !== undefined && parsed >= least && parsed <= most;
+  };
+  const schema = z
+    .string()
+    .regex(pattern, { abort: true, error: issue => `${JSON.stringify(issue.input)} is not ${what}` })
+    .refine(inRange, { error: issue => `${issue.input} is out of range` });
+  return documented(schema, doc);
+}
+
+/** Names of listeners, routes, upstreams and filters: anything visible, so that logs stay readable. */
+const name = (what: string) =>
+  text('a name', value => /^[^\s\p{Cc}](?:[^\p{Cc}]{0,126}[^\s\p{Cc}])?$/u.test(value), {
+    description: `Name of the ${what}, in logs and errors.`,
+    remedy: '1 to 128 visible characters, no blank at the ends',
+  });
+
+const fieldName = text('a header name', value => /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$/.test(value), {
+  description: 'A header name, in any case.',
+  remedy: 'letters, digits and hyphens, for example x-env; the host is matched with "host"',
+});
+
+const pathValue = text('a path', value => /^\/[^\s?#]*$/.test(value), {
+  description: 'A path prefix.',
+  remedy: 'start it with / and leave out query and blanks, or use {exact: …} or {regex: …}',
+  examples: ['/api/'],
+});
+
+/** Why the text isn't a regular expression; empty when it is one. */
+function regexFault(value: unknown): string {
+  try {
+    new RegExp(String(value), 'u');
+    return '';
+  } catch (error) {
+    return (error as Error).message.replace(/^Invalid regular expression: /, '');
+  }
+}
+
+const pathRegex = documented(
+  z
+    .string()
+    .min(1, { abort: true, error: () => 'is empty' })
+    .max(1000, { abort: true, error: () => 'is longer than 1000 characters' })
+    .refine(value => regexFault(value) === '', {
+      error: issue => `invalid regular expression: ${regexFault(issue.input)}`,
+    }),
+  {
+    description: 'A JavaScript regular expression (flag u), unanchored: write ^ for the start.',
+    remedy: "a JavaScript regular expression, for example '^/v[0-9]+/'",
+    examples: ['^/v[0-9]+/'],
+  },
+);
+
+const pathMatch = documented(
+  z.union([
+    pathValue,
+    z
+      .strictObject({
+        prefix: pathValue.optional(),
+        exact: pathValue.optional(),
+        regex: pathRegex.optional(),
+      })
+      .refine(value => Object.keys(value).length === 1, { error: () => 'needs exactly one kind of match' })
+      .meta({ minProperties: 1, maxProperties: 1 }),
+  ]),
+  {
+    description: 'Path without query: a prefix (/api/), {exact: /login} or {regex: ^/v[0-9]+/}.',
+    remedy: 'write a prefix such as /api/, or one of {exact: /login}, {regex: ^/v[0-9]+/}',
+    examples: ['/api/', { exact: '/login' }, { regex: '^/v[0-9]+/' }],
+  },
+);
+
+const match = documented(
+  z.strictObject({
+    host: text('a host name', value => isHostName(value.replace(/^\*\./, '')), {
+      description: 'Host without port, in any case; *.example.com is every name below example.com.',
+      remedy: 'a host without port, for example api.example.com or "*.example.com"',
+      examples: ['api.example.com', '*.example.com'],
+    }).optional(),
+    path: pathMatch.optional(),
+    methods: documented(
+      z
+        .array(
+          text('a method', value => /^[A-Za-z][A-Za-z-]{0,31}$/.test(value), {
+            description: 'An HTTP method.',
+            remedy: 'an HTTP method, for example GET',
+            examples: ['GET'],
+          }),
+        )
+        .min(1, { error: () => 'is empty: no method would match' }),
+      {
+        description: 'Methods, any of which matches.',
+        remedy: 'list methods, for example [GET, POST], or leave the key out for all',
+        examples: [['GET', 'POST']],
+      },
+    ).optional(),
+    headers: documented(
+      z.record(
+        fieldName,
+        documented(z.union([z.string(), z.literal(true)]), {
+          description: 'The exact value, or true: the header is there with any value.',
+          remedy: 'a string (quote numbers), or true for any value',
+        }),
+      ),
+      {
+        description: 'Headers that all have to be there: name to value, or to true for any value.',
+        remedy: 'map names to values, for example {x-env: canary}',
+        examples: [{ 'x-env': 'canary' }],
+      },
+    ).optional(),
+  }),
+  {
+    description: 'What a request must have to take this route; without it: every request.',
+    remedy: 'give at least one of host, path, methods, headers, or leave match out',
+  },
+);
+
+const route = documented(
+  z.strictObject({
+    name: name('route').optional(),
+    match: match.optional(),
+    upstream: text('a name', value => value !== '', {
+      description: 'Name of the upstream the request is sent to.',
+      remedy: 'a name from upstreams',
+    }),
+    filters: documented(
+      z
+        .array(
+          text('a name', value => value !== '', {
+            description: 'Name of a filter.',
+            remedy: 'a name from filters',
+          }),
+        )
+        .max(100, { error: () => 'has more than 100 filters' }),
+      {
+        description: 'The filter chain: requests run through it in this order, responses in reverse.',
+        remedy: 'list names from filters, for example [auth, add-header]',
+      },
+    ).default([]),
+  }),
+  { description: 'One route.', remedy: 'write a mapping with match, upstream and filters' },
+);
+
+const listener = documented(
+  z.strictObject({
+    name: name('listener').optional(),
+    address: text('an address', value => parseAddress(value) !== undefined, {
+      description: 'host:port; :8080 is every address, port 0 lets the system pick one.',
+      remedy: 'host:port, for example 127.0.0.1:8080, :8080 (every address) or "[::1]:8080" in quotes',
+      examples: ['127.0.0.1:8080', ':8080', '[::1]:8080'],
+    }),
+    routes: documented(z.array(route).min(1, { error: () => 'is empty' }), {
+      description: 'Routes in order: the first that matches wins.',
+      remedy: 'list at least one route, for example [{upstream: app}]',
+    }),
+  }),
+  { description: 'One address and its routes.', remedy: 'write a mapping with address and routes' },
+);
+
+const endpoint = text(
+  'an endpoint',
+  value => builtinEndpoints.includes(value) || parseEndpoint(value) !== undefined,
+  {
+    description: 'http://host:port, or builtin:echo (answers with what arrived, as JSON).',
+    remedy: 'http://host:port without a path, or builtin:echo',
+    examples: ['http://127.0.0.1:9000', 'builtin:echo'],
+  },
+);
+
+const upstream = documented(
+  z.strictObject({
+    endpoints: documented(z.array(endpoint).min(1, { error: () => 'is empty' }), {
+      description: 'Addresses of the service; requests take them in turn.',
+      remedy: 'list at least one, for example [http://127.0.0.1:9000]',
+    }),
+    transport: documented(z.enum(['undici', 'http-proxy']), {
+      description: 'How requests are forwarded. Upgrades (WebSocket) always go through http-proxy.',
+      remedy: 'undici or http-proxy',
+    }).default('undici'),
+    timeouts: documented(
+      z.strictObject({
+        connect: duration('Longest time until a connection stands').default('5s'),
+        response: duration('Longest time from the end of the request to the response headers').default('15s'),
+        idle: duration('Longest silence within a response body').default('5m'),
+      }),
+      { description: 'Timeouts.', remedy: 'a mapping, for example {connect: 1s, response: 15s}' },
+    ).prefault({}),
+    connections: documented(z.int().min(1).max(65535), {
+      description: 'Most connections open at once to one endpoint; further requests wait.',
+      remedy: 'a whole number from 1 to 65535',
+    }).default(256),
+  }),
+  {
+    description: 'A service.',
+    remedy: 'write a mapping with endpoints, for example {endpoints: [http://127.0.0.1:9000]}',
+  },
+);
+
+const payload = (what: string) =>
+  documented(z.unknown(), {
+    description: `${what}: a string goes as it is (UTF-8), anything else as JSON; absent: empty.`,
+    remedy: '',
+  });
+
+const guestText = (doc: Doc) => text('free of NUL', value => !value.includes('\0'), doc);
+
+const filter = documented(
+  z.strictObject({
+    module: documented(
+      z
+        .string()
+        .min(1, { abort: true, error: () => 'is empty' })
+        .refine(value => !/^[a-z][a-z0-9+.-]+:\/\//i.test(value), {
+          error: issue => `${String(issue.input).replace(/:.*/s, '')}:// modules are not implemented yet`,
+        }),
+      {
+        description: 'The .wasm file, relative to this file.',
+        remedy: 'a path to a .wasm file, relative to this file',
+        examples: ['../filters/rust/add-header/add-header.wasm'],
+      },
+    ),
+    sha256: text('a SHA-256', value => sha256Pattern.test(value), {
+      description: 'SHA-256 of the module: refuse other bytes.',
+      remedy: '64 hexadecimal digits, as sha256sum prints them',
+    }).optional(),
+    config: payload('Plugin configuration').optional(),
+    vmConfig: payload('VM configuration').optional(),
+    vmId: guestText({
+      description: 'Plugins with the same vmId, module and vmConfig share one VM.',
+      remedy: 'a string',
+    }).default(''),
+    rootId: guestText({
+      description: 'Which root context of the module to use, where it has several.',
+      remedy: 'a string',
+    }).default(''),
+    env: documented(
+      z.record(
+        text('a name of an environment variable', value => /^[A-Za-z_][A-Za-z0-9_]*$/.test(value), {
+          description: 'Name.',
+          remedy: 'letters, digits and _, not starting with a digit, for example API_TOKEN',
+        }),
+        guestText({ description: 'Value.', remedy: 'a string; quote numbers, true and false' }),
+      ),
+      {
+        description: "The module's environment; nothing of Weir's own is passed on.",
+        remedy: 'map names to strings, for example {API_TOKEN: abc}',
+      },
+    ).default({}),
+    allowOnHeadersStopIteration: documented(z.boolean(), {
+      description:
+        'true: StopIteration from a header callback stops headers only, not the body (as in Envoy).',
+      remedy: 'true or false',
+    }).default(false),
+    limits: documented(
+      z.strictObject({
+        bufferedBody: size('Most bytes of one body held while the filter pauses it', '1B', '1GiB').default(
+          '1MiB',
+        ),
+        pauseTime: duration('Longest a stream may stay paused').default('30s'),
+      }),
+      { description: 'Limits.', remedy: 'a mapping, for example {bufferedBody: 1MiB, pauseTime: 30s}' },
+    ).prefault({}),
+  }),
+  {
+    description: 'A Proxy-Wasm module and its configuration.',
+    remedy: 'write a mapping with module, for example {module: add-header.wasm}',
+  },
+);
+
+/** What the file holds. */
+export const configSchema = z
+  .strictObject({
+    listeners: documented(z.array(listener).min(1, { error: () => 'is empty' }), {
+      description: 'Addresses that are listened on.',
+      remedy: 'list at least one, for example [{address: "127.0.0.1:8080", routes: [{upstream: app}]}]',
+    }),
+    upstreams: documented(z.record(name('upstream'), upstream), {
+      description: 'Services requests are sent to, by name.',
+      remedy: 'map names to upstreams, for example {app: {endpoints: [http://127.0.0.1:9000]}}',
+    }),
+    filters: documented(z.record(name('filter'), filter), {
+      description: 'Filters that routes can use, by name.',
+      remedy: 'map names to filters, for example {add-header: {module: add-header.wasm}}',
+    }).default({}),
+    modules: documented(
+      z.strictObject({
+        cache: documented(
+          z.strictObject({
+            maxModules: documented(z.int().min(1).max(10_000), {
+              description: 'Most compiled modules kept.',
+              remedy: 'a whole number from 1 to 10000',
+            }).default(64),
+            maxBytes: size('Most bytes of modules kept', '1MiB', '64GiB').default('256MiB'),
+          }),
+          {
+            description: 'The cache of compiled modules.',
+            remedy: 'a mapping, for example {maxModules: 64, maxBytes: 256MiB}',
+          },
+        ).prefault({}),
+      }),
+      { description: 'How modules are kept.', remedy: 'a mapping, for example {cache: {maxModules: 64}}' },
+    ).prefault({}),
+    server: documented(
+      z.strictObject({
+        headersTimeout: duration("Longest time until a request's headers are complete").default('60s'),
+        requestTimeout: duration('Longest time until a whole request is in; 0s: no limit', '0s').default(
+          '5m',
+        ),
+        keepAliveTimeout: duration('How long an idle client connection is kept').default('60s'),
+        maxHeaderSize: size("Most bytes of a request's start line and headers", '1KiB', '1MiB').default(
+          '64KiB',
+        ),
+      }),
+      { description: 'What clients may do.', remedy: 'a mapping, for example {requestTimeout: 5m}' },
+    ).prefault({}),
+    log: documented(
+      z.strictObject({
+        level: documented(z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']), {
+          description: 'Least severe level logged; also what filters are told.',
+          remedy: 'trace, debug, info, warn, error or fatal',
+        }).default('info'),
+        format: documented(z.enum(['auto', 'json', 'pretty']), {
+          description: 'auto: pretty when stderr is a terminal, otherwise JSON.',
+          remedy: 'auto, json or pretty',
+        }).default('auto'),
+      }),
+      { description: 'Logs, on stderr.', remedy: 'a mapping, for example {level: debug}' },
+    ).prefault({}),
+    shutdown: documented(
+      z.strictObject({
+        drain: duration('How long requests in flight may take to end after SIGTERM', '0s').default('10s'),
+      }),
+      { description: 'The graceful stop.', remedy: 'a mapping, for example {drain: 10s}' },
+    ).prefault({}),
+  })
+  .meta({ title: 'Weir configuration' });
+
+/** The file's content as written: every key that has a default may be absent. */
+export type ConfigInput = z.input<typeof configSchema>;
+
+/** The same with defaults filled in. */
+export type ConfigOutput = z.output<typeof configSchema>;
+
+/** The published JSON Schema (draft 7, what editors understand best), as `weir schema` prints it. */
+export function jsonSchema(): object {
+  return z.toJSONSchema(configSchema, { io: 'input', target: 'draft-7' });
+}
