@@ -1,0 +1,40 @@
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { inspectModule } from '../engine/inspect.ts';
+import { ModuleError, WeirError } from '../errors.ts';
+import { moduleText } from './module-text.ts';
+
+/**
+ * `weir inspect`: what a module is, without running it.
+ * @throws ModuleError when the file can't be read or isn't a module
+ */
+export async function inspect(file: string, options: { json?: true }): Promise<number> {
+  const bytes = await read(file);
+  let report: ReturnType<typeof inspectModule>;
+  try {
+    report = inspectModule(bytes);
+  } catch (error) {
+    if (error instanceof WeirError)
+      throw new ModuleError(error.code, `${file}: ${error.message}`, { cause: error });
+    throw error;
+  }
+  process.stdout.write(
+    options.json ? `${JSON.stringify(report, null, 2)}\n` : moduleText(basename(file), report),
+  );
+  return 0;
+}
+
+async function read(file: string): Promise<Uint8Array> {
+  try {
+    return await readFile(file);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const reasons: Readonly<Record<string, string>> = {
+      ENOENT: 'the file does not exist',
+      ENOTDIR: 'the file does not exist',
+      EISDIR: 'this is a directory',
+      EACCES: 'the file can not be read: permission denied',
+    };
+    throw new ModuleError('MODULE_NOT_FOUND', `${file}: ${reasons[code ?? ''] ?? (error as Error).message}`);
+  }
+}

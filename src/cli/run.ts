@@ -1,0 +1,84 @@
+import { loadConfig } from '../config/load.ts';
+import type { WeirConfig } from '../config/types.ts';
+import type { Log, LogLevel } from '../log.ts';
+import { type RunningWeir, startWeir } from '../runtime/weir.ts';
+import { UsageError } from './exit.ts';
+import { createLog } from './logger.ts';
+import { runText } from './run-text.ts';
+import { version } from './version.ts';
+
+export interface RunOptions {
+  /** Instead of every listener's port. */
+  readonly port?: number;
+  /** Instead of the configured level. */
+  readonly logLevel?: LogLevel;
+}
+
+/** How long after the drain limit a stop may take before the process ends anyway, in ms. */
+const stopReserve = 5000;
+
+/**
+ * `weir run`: serves until SIGTERM or SIGINT, then lets requests in flight end.
+ * @returns the exit code: 0 after a stop on request
+ * @throws WeirError when the configuration or a filter is wrong or an address is taken: nothing is listening then
+ */
+export async function run(file: string, options: RunOptions): Promise<number> {
+  const config = override(loadConfig(file), options);
+  const log = createLog(config.log);
+  dieLogged(log);
+  const stopped = stopSignal();
+  const weir = await startWeir(config, log);
+  process.stdout.write(runText(config, weir.addresses, version()));
+  const signal = await stopped;
+  log.info({ signal }, 'stopping: no new connections, requests in flight may end');
+  if (await closesInTime(weir, config.shutdown.drain + stopReserve)) {
+    log.info({}, 'stopped');
+    return 0;
+  }
+  log.error({}, 'requests in flight did not end in time: stopping anyway');
+  process.exit(1);
+}
+
+function override(config: WeirConfig, { port, logLevel }: RunOptions): WeirConfig {
+  const { listeners, log } = config;
+  if (port !== undefined && port !== 0 && listeners.length > 1) {
+    throw new UsageError(`--port ${port} can't hold for ${listeners.length} listeners; --port 0 can`);
+  }
+  return {
+    ...config,
+    listeners: port === undefined ? listeners : listeners.map(listener => ({ ...listener, port })),
+    log: logLevel === undefined ? log : { ...log, level: logLevel },
+  };
+}
+
+/** The first signal asks for a stop; the second ends the process at once, as if it had not been caught. */
+function stopSignal(): Promise<NodeJS.Signals> {
+  return new Promise(resolve => {
+    let asked = false;
+    for (const [signal, number] of [['SIGTERM', 15] as const, ['SIGINT', 2] as const]) {
+      process.on(signal, () => {
+        if (asked) process.exit(128 + number);
+        asked = true;
+        resolve(signal);
+      });
+    }
+  });
+}
+
+async function closesInTime(weir: RunningWeir, limit: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>(resolve => {
+    timer = setTimeout(resolve, limit, false);
+  });
+  const closed = await Promise.race([weir.close().then(() => true), late]);
+  clearTimeout(timer);
+  return closed;
+}
+
+/** An error nobody caught leaves the process in an unknown state: it is logged, and the process ends. */
+function dieLogged(log: Log): void {
+  process.on('uncaughtException', (error, origin) => {
+    log.fatal({ err: error, origin }, 'a fault of Weir itself');
+    process.exit(1);
+  });
+}
