@@ -69,7 +69,18 @@ export class ModuleError extends WeirError {}
 export class PluginError extends WeirError {}
 
 /** The guest trapped, called proc_exit or made the host give up on it: its VM is dead. */
-export class GuestError extends WeirError {}
+export class GuestError extends WeirError {
+  /** Name of the filter that ran. */
+  readonly filter: string;
+  /** The callback it was in, for example `proxy_on_request_headers`. */
+  readonly callback: string;
+
+  constructor(code: ErrorCode, filter: string, callback: string, message: string, options?: ErrorOptions) {
+    super(code, `filter ${filter}: ${callback}: ${message}`, options);
+    this.filter = filter;
+    this.callback = callback;
+  }
+}
 
 /** Which part of an exchange with an upstream failed. */
 export type UpstreamPhase = 'connect' | 'request' | 'response';

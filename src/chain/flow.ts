@@ -1,0 +1,271 @@
+import { BodyAction, HeadersAction, TrailersAction } from '../abi/types.ts';
+import { BodyBuffer } from '../message/body.ts';
+import { type Direction, type FilterContext, type Phases, type Plugin, REQUEST } from '../plugin/types.ts';
+
+/** A filter on one stream. */
+export interface Stage {
+  readonly plugin: Plugin;
+  readonly context: FilterContext;
+}
+
+/** Where one direction of a stream is stopped in one filter. */
+const Stop = {
+  NONE: 0,
+  /** Headers wait; the filter sees the body as it comes (the specification's Pause). */
+  HEADERS: 1,
+  /** Headers wait and the body is held unseen (Envoy's default for Pause). */
+  ALL: 2,
+  /** The filter holds the body it has seen. */
+  BODY: 3,
+  TRAILERS: 4,
+} as const;
+
+/** What a direction holds at one filter; exists only once the filter stopped it. */
+class Hold {
+  stop: number = Stop.NONE;
+  /** The headers it stopped ended the message. */
+  headersEnd = false;
+  body = new BodyBuffer();
+  /** The held body is all there is. */
+  bodyEnd = false;
+  /** Trailers arrived behind the held body. */
+  trailers = false;
+  /** Over the limit, refuse (true) or pause the source (false). */
+  refuse = false;
+  paused = false;
+  timer: NodeJS.Timeout | undefined;
+}
+
+/** What a direction needs of its stream. */
+export interface FlowOwner {
+  /** Filters in this direction's order: `at(0)` comes first. Undefined when the stream can't have it. */
+  stage(direction: Direction, index: number): Stage;
+  /** True when a callback ended the stream or gave it another course: the caller must go no further. */
+  diverted(flow: Flow): boolean;
+  headerCount(direction: Direction): number;
+  trailerCount(direction: Direction): number;
+  sendHeaders(direction: Direction, endOfStream: boolean): void;
+  sendData(direction: Direction, chunk: Buffer, endOfStream: boolean): void;
+  sendTrailers(direction: Direction): void;
+  pauseSource(direction: Direction, paused: boolean): void;
+  /** The filter holds more than it may, or longer. */
+  overLimit(flow: Flow, plugin: Plugin): void;
+  overTime(flow: Flow, plugin: Plugin): void;
+}
+
+const EMPTY = Buffer.alloc(0);
+
+/**
+ * One direction of one stream on its way through the filters. `…From(i)` brings an event to filter i and, as long
+ * as filters let it pass, to those after it and out. What a filter stops stays at that filter's Hold.
+ */
+export class Flow {
+  readonly #owner: FlowOwner;
+  readonly direction: Direction;
+  readonly #count: number;
+  readonly #holds: (Hold | undefined)[] = [];
+  /** Index of the first filter. */
+  readonly first: number;
+  /** Filter that a callback runs in, or ran in last. */
+  at: number;
+  #pausedBy = 0;
+
+  constructor(owner: FlowOwner, direction: Direction, first: number, count: number) {
+    this.#owner = owner;
+    this.direction = direction;
+    this.first = first;
+    this.at = first;
+    this.#count = count;
+  }
+
+  headersFrom(start: number, endOfStream: boolean): void {
+    const owner = this.#owner;
+    const direction = this.direction;
+    for (let i = start; i < this.#count; i++) {
+      this.at = i;
+      const { plugin, context } = owner.stage(direction, i);
+      if (!takesHeaders(plugin.phases, direction)) continue;
+      const action = context.onHeaders(direction, owner.headerCount(direction), endOfStream);
+      if (owner.diverted(this)) return;
+      if (action === HeadersAction.CONTINUE) continue;
+      const hold = this.#hold(i);
+      hold.headersEnd = endOfStream;
+      hold.refuse = action === HeadersAction.STOP_ALL_AND_BUFFER;
+      this.#stop(hold, plugin, action === HeadersAction.STOP_ITERATION ? Stop.HEADERS : Stop.ALL);
+      return;
+    }
+    owner.sendHeaders(direction, endOfStream);
+  }
+
+  dataFrom(start: number, chunk: Buffer, endOfStream: boolean): void {
+    const owner = this.#owner;
+    const direction = this.direction;
+    let data = chunk;
+    for (let i = start; i < this.#count; i++) {
+      const { plugin, context } = owner.stage(direction, i);
+      const hold = this.#holds[i];
+      const stopped = hold !== undefined && hold.stop !== Stop.NONE;
+      const takes = takesBody(plugin.phases, direction);
+      if (stopped && (hold.stop === Stop.ALL || !takes)) {
+        hold.body.append(data);
+        hold.bodyEnd = endOfStream;
+        this.#limit(hold, plugin);
+        return;
+      }
+      if (!takes) continue;
+      const body = hold?.body ?? new BodyBuffer();
+      body.append(data);
+      this.at = i;
+      const action = context.onBody(direction, body, endOfStream);
+      if (owner.diverted(this)) return;
+      if (action !== BodyAction.CONTINUE) {
+        this.#stopBody(i, plugin, body, action, endOfStream);
+        return;
+      }
+      data = body.take();
+      if (stopped && this.#release(hold, i)) return;
+      if (this.#passedWithTrailers(i, data, endOfStream)) return;
+      if (data.length === 0 && !endOfStream) return;
+    }
+    owner.sendData(direction, data, endOfStream);
+  }
+
+  /** The end of a message with trailers. */
+  trailersFrom(start: number): void {
+    const owner = this.#owner;
+    const direction = this.direction;
+    for (let i = start; i < this.#count; i++) {
+      const { plugin, context } = owner.stage(direction, i);
+      const hold = this.#holds[i];
+      const takes = takesTrailers(plugin.phases, direction);
+      if (hold !== undefined && (hold.stop === Stop.ALL || (hold.stop === Stop.HEADERS && !takes))) {
+        hold.trailers = true;
+        return;
+      }
+      if (takes) {
+        this.at = i;
+        const action = context.onTrailers(direction, owner.trailerCount(direction));
+        if (owner.diverted(this)) return;
+        if (action !== TrailersAction.CONTINUE) {
+          const held = this.#hold(i);
+          held.trailers = true;
+          this.#stop(held, plugin, held.stop === Stop.HEADERS ? Stop.HEADERS : Stop.TRAILERS);
+          return;
+        }
+      }
+      // The end was reached: what the filter still holds goes on before it.
+      if (hold !== undefined && hold.stop !== Stop.NONE) {
+        context.onResume(direction);
+        if (this.#release(hold, i)) return;
+        if (hold.body.length > 0) this.dataFrom(i + 1, hold.body.take(), false);
+        if (owner.diverted(this)) return;
+      }
+    }
+    owner.sendTrailers(direction);
+  }
+
+  /** The filter `context` lets its stop go. Without a stop this does nothing. */
+  resume(context: FilterContext): void {
+    const owner = this.#owner;
+    for (let i = this.first; i < this.#count; i++) {
+      const hold = this.#holds[i];
+      if (hold === undefined || hold.stop === Stop.NONE || owner.stage(this.direction, i).context !== context)
+        continue;
+      const stop = hold.stop;
+      context.onResume(this.direction);
+      if (this.#release(hold, i)) return;
+      // Under Stop.ALL the filter itself has not seen the body yet.
+      const next = stop === Stop.ALL ? i : i + 1;
+      const end = hold.bodyEnd && !hold.trailers;
+      const data = hold.body.take();
+      hold.bodyEnd = false;
+      if (next === i + 1 && this.#passedWithTrailers(i, data, end)) return;
+      if (data.length > 0 || end) this.dataFrom(next, data, end);
+      if (hold.trailers && !owner.diverted(this)) {
+        hold.trailers = false;
+        this.trailersFrom(next);
+      }
+      return;
+    }
+  }
+
+  /** Drops what is held; nothing of this direction moves again. */
+  end(): void {
+    for (const hold of this.#holds) {
+      if (hold === undefined) continue;
+      clearTimeout(hold.timer);
+      hold.stop = Stop.NONE;
+      hold.body = new BodyBuffer();
+    }
+  }
+
+  #hold(i: number): Hold {
+    this.#holds[i] ??= new Hold();
+    return this.#holds[i];
+  }
+
+  #stop(hold: Hold, plugin: Plugin, stop: number): void {
+    hold.stop = stop;
+    if (hold.timer === undefined) {
+      hold.timer = setTimeout(() => this.#owner.overTime(this, plugin), plugin.pauseTime);
+    } else {
+      // Data came: a filter that collects a slow body is at work, not stuck.
+      hold.timer.refresh();
+    }
+  }
+
+  #stopBody(i: number, plugin: Plugin, body: BodyBuffer, action: number, endOfStream: boolean): void {
+    const hold = this.#hold(i);
+    hold.body = body;
+    hold.bodyEnd = endOfStream;
+    if (action === BodyAction.STOP_NO_BUFFER) body.splice(0, body.length, EMPTY);
+    hold.refuse = action === BodyAction.STOP_AND_BUFFER;
+    this.#stop(hold, plugin, hold.stop === Stop.HEADERS ? Stop.HEADERS : Stop.BODY);
+    this.#limit(hold, plugin);
+  }
+
+  #limit(hold: Hold, plugin: Plugin): void {
+    if (hold.body.length <= plugin.bufferedBody) return;
+    if (hold.refuse) {
+      this.#owner.overLimit(this, plugin);
+    } else if (!hold.paused) {
+      hold.paused = true;
+      if (this.#pausedBy++ === 0) this.#owner.pauseSource(this.direction, true);
+    }
+  }
+
+  /** Ends filter i's stop, and brings headers that waited on their way. True when that diverted the stream. */
+  #release(hold: Hold, i: number): boolean {
+    const headers = hold.stop === Stop.HEADERS || hold.stop === Stop.ALL;
+    hold.stop = Stop.NONE;
+    clearTimeout(hold.timer);
+    hold.timer = undefined;
+    if (hold.paused) {
+      hold.paused = false;
+      if (--this.#pausedBy === 0) this.#owner.pauseSource(this.direction, false);
+    }
+    if (!headers) return false;
+    this.headersFrom(i + 1, hold.headersEnd);
+    return this.#owner.diverted(this);
+  }
+
+  /** When filter i added trailers with the end of the body, they end the message instead. */
+  #passedWithTrailers(i: number, data: Buffer, endOfStream: boolean): boolean {
+    if (!endOfStream || this.#owner.trailerCount(this.direction) === 0) return false;
+    if (data.length > 0) this.dataFrom(i + 1, data, false);
+    if (!this.#owner.diverted(this)) this.trailersFrom(i + 1);
+    return true;
+  }
+}
+
+function takesHeaders(phases: Phases, direction: Direction): boolean {
+  return direction === REQUEST ? phases.requestHeaders : phases.responseHeaders;
+}
+
+function takesBody(phases: Phases, direction: Direction): boolean {
+  return direction === REQUEST ? phases.requestBody : phases.responseBody;
+}
+
+function takesTrailers(phases: Phases, direction: Direction): boolean {
+  return direction === REQUEST ? phases.requestTrailers : phases.responseTrailers;
+}

@@ -1,0 +1,337 @@
+import { GuestError, PluginError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { FieldMap } from '../message/fields.ts';
+import type { RequestHeaders, ResponseHeaders } from '../message/headers.ts';
+import type { ExchangeInfo } from '../message/info.ts';
+import {
+  type Direction,
+  type FilterContext,
+  type HttpStream,
+  type LocalResponse,
+  type Plugin,
+  REQUEST,
+  RESPONSE,
+} from '../plugin/types.ts';
+import { reportGuestError } from '../plugin/vm-context.ts';
+import { Flow, type FlowOwner, type Stage } from './flow.ts';
+import { localMessage } from './local-response.ts';
+import type { Exchange, FilterStream } from './types.ts';
+
+/** One exchange in a chain: its filters' contexts, its two directions, and what filters asked of it. */
+export class Stream implements FilterStream, HttpStream, FlowOwner {
+  readonly #exchange: Exchange;
+  readonly #plugins: readonly Plugin[];
+  readonly #log: Log;
+  /** Contexts of the filters that the request reached, in request order. */
+  readonly #stages: Stage[] = [];
+  readonly #request: Flow;
+  #response: Flow | undefined;
+  #responseHeaders: ResponseHeaders | undefined;
+  #responseSent = false;
+  #requestTrailers: FieldMap | undefined;
+  #responseTrailers: FieldMap | undefined;
+  #properties: Map<string, Buffer> | undefined;
+  /** The request direction was ended by a local response. */
+  #answered = false;
+  /** Nothing more may happen but `finish`. */
+  #over = false;
+  #finished = false;
+
+  // What filters asked for, carried out when the guest has returned.
+  #local: LocalResponse | undefined;
+  #localBy: FilterContext | undefined;
+  #closing = false;
+  #resumes: { context: FilterContext; direction: Direction }[] | undefined;
+  #scheduled = false;
+
+  localResponseDetails = '';
+  localResponseFilter = '';
+
+  constructor(exchange: Exchange, plugins: readonly Plugin[], log: Log) {
+    this.#exchange = exchange;
+    this.#plugins = plugins;
+    this.#log = log;
+    this.#request = new Flow(this, REQUEST, 0, plugins.length);
+  }
+
+  // FilterStream: what arrives.
+
+  onRequestHeaders(endOfStream: boolean): void {
+    if (this.#over) return;
+    try {
+      this.#request.headersFrom(0, endOfStream);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  onRequestData(chunk: Buffer, endOfStream: boolean): void {
+    if (this.#over || this.#answered) return;
+    try {
+      this.#request.dataFrom(0, chunk, endOfStream);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  onRequestTrailers(trailers: FieldMap): void {
+    if (this.#over || this.#answered) return;
+    this.#requestTrailers = trailers;
+    try {
+      this.#request.trailersFrom(0);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  onResponseHeaders(headers: ResponseHeaders, endOfStream: boolean): void {
+    if (this.#over || this.#answered) return;
+    this.#responseHeaders = headers;
+    this.#response = this.#responseFlow();
+    try {
+      this.#response.headersFrom(this.#response.first, endOfStream);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  onResponseData(chunk: Buffer, endOfStream: boolean): void {
+    const flow = this.#response;
+    if (this.#over || this.#answered || flow === undefined) return;
+    try {
+      flow.dataFrom(flow.first, chunk, endOfStream);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  onResponseTrailers(trailers: FieldMap): void {
+    const flow = this.#response;
+    if (this.#over || this.#answered || flow === undefined) return;
+    this.#responseTrailers = trailers;
+    try {
+      flow.trailersFrom(flow.first);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  finish(): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    this.#end();
+    for (const { context } of this.#stages) context.finish();
+  }
+
+  // HttpStream: what contexts see and ask for.
+
+  get info(): ExchangeInfo {
+    return this.#exchange;
+  }
+
+  get requestHeaders(): RequestHeaders {
+    return this.#exchange.requestHeaders;
+  }
+
+  get responseHeaders(): ResponseHeaders | undefined {
+    return this.#responseHeaders;
+  }
+
+  get requestTrailers(): FieldMap {
+    this.#requestTrailers ??= new FieldMap();
+    return this.#requestTrailers;
+  }
+
+  get responseTrailers(): FieldMap {
+    this.#responseTrailers ??= new FieldMap();
+    return this.#responseTrailers;
+  }
+
+  get properties(): Map<string, Buffer> {
+    this.#properties ??= new Map();
+    return this.#properties;
+  }
+
+  resume(context: FilterContext, direction: Direction): void {
+    this.#resumes ??= [];
+    this.#resumes.push({ context, direction });
+    this.#schedule();
+  }
+
+  close(_context: FilterContext): void {
+    this.#closing = true;
+    this.#schedule();
+  }
+
+  localResponse(context: FilterContext, response: LocalResponse): void {
+    if (this.#local !== undefined) return;
+    this.#local = response;
+    this.#localBy = context;
+    this.#schedule();
+  }
+
+  clearRouteCache(): void {
+    this.#exchange.clearRouteCache();
+  }
+
+  /** After the guest returned, also when it was called for another stream. */
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    queueMicrotask(() => {
+      this.#scheduled = false;
+      try {
+        this.#carryOut();
+      } catch (error) {
+        this.#fail(error);
+      }
+    });
+  }
+
+  #carryOut(): void {
+    if (this.#over) return;
+    if (this.#closing || this.#local !== undefined) {
+      this.#divert();
+      return;
+    }
+    const resumes = this.#resumes ?? [];
+    this.#resumes = undefined;
+    for (const { context, direction } of resumes) {
+      if (this.#over) return;
+      if (direction === RESPONSE) this.#response?.resume(context);
+      else if (!this.#answered) this.#request.resume(context);
+    }
+  }
+
+  // FlowOwner: what the two directions need.
+
+  stage(direction: Direction, index: number): Stage {
+    if (direction === RESPONSE) return this.#stages[this.#plugins.length - 1 - index]!;
+    let stage = this.#stages[index];
+    if (stage === undefined) {
+      const plugin = this.#plugins[index]!;
+      stage = { plugin, context: plugin.open(this) };
+      this.#stages.push(stage);
+    }
+    return stage;
+  }
+
+  diverted(flow: Flow): boolean {
+    if (this.#over) return true;
+    if (this.#closing || this.#local !== undefined) this.#divert();
+    return this.#over || (flow.direction === REQUEST ? this.#answered : flow !== this.#response);
+  }
+
+  headerCount(direction: Direction): number {
+    return direction === REQUEST ? this.#exchange.requestHeaders.count : this.#responseHeaders!.count;
+  }
+
+  trailerCount(direction: Direction): number {
+    return (direction === REQUEST ? this.#requestTrailers : this.#responseTrailers)?.count ?? 0;
+  }
+
+  sendHeaders(direction: Direction, endOfStream: boolean): void {
+    if (direction === REQUEST) {
+      this.#exchange.sendRequestHeaders(endOfStream);
+    } else {
+      this.#responseSent = true;
+      this.#exchange.sendResponseHeaders(this.#responseHeaders!, endOfStream);
+    }
+  }
+
+  sendData(direction: Direction, chunk: Buffer, endOfStream: boolean): void {
+    if (direction === REQUEST) this.#exchange.sendRequestData(chunk, endOfStream);
+    else this.#exchange.sendResponseData(chunk, endOfStream);
+  }
+
+  sendTrailers(direction: Direction): void {
+    if (direction === REQUEST) this.#exchange.sendRequestTrailers(this.requestTrailers);
+    else this.#exchange.sendResponseTrailers(this.responseTrailers);
+  }
+
+  pauseSource(direction: Direction, paused: boolean): void {
+    if (direction === REQUEST) this.#exchange.pauseRequest(paused);
+    else this.#exchange.pauseResponse(paused);
+  }
+
+  overLimit(flow: Flow, plugin: Plugin): void {
+    const status = flow.direction === REQUEST ? 413 : 500;
+    this.#failWith(
+      status,
+      plugin.name,
+      `the filter held more than limits.bufferedBody (${plugin.bufferedBody} bytes)`,
+    );
+  }
+
+  overTime(_flow: Flow, plugin: Plugin): void {
+    this.#failWith(
+      504,
+      plugin.name,
+      `nothing resumed the stream for limits.pauseTime (${plugin.pauseTime} ms)`,
+    );
+  }
+
+  // What filters asked for, and what goes wrong.
+
+  #responseFlow(): Flow {
+    const count = this.#plugins.length;
+    return new Flow(this, RESPONSE, count - this.#stages.length, count);
+  }
+
+  /** Carries out a close or a local response: the stream leaves the course it was on. */
+  #divert(): void {
+    const local = this.#local;
+    const by = this.#localBy!;
+    this.#local = undefined;
+    this.#localBy = undefined;
+    if (this.#closing || local === undefined || this.#responseSent) {
+      const reason = this.#closing
+        ? 'a filter closed the stream'
+        : 'a local response came after response headers were sent';
+      this.#end();
+      this.#exchange.reset(reason);
+      return;
+    }
+    const first = this.#firstAfterLocal(by);
+    this.#request.end();
+    this.#response?.end();
+    this.#answered = true;
+    this.localResponseDetails = local.details === '' ? 'local_response' : local.details;
+    this.localResponseFilter = by.name;
+    const { headers, body } = localMessage(this.requestHeaders, local);
+    headers.mutated = true;
+    this.#responseHeaders = headers;
+    this.#responseTrailers = undefined;
+    const flow = new Flow(this, RESPONSE, first, this.#plugins.length);
+    this.#response = flow;
+    this.#exchange.beginLocalResponse();
+    flow.headersFrom(first, body.length === 0);
+    if (body.length > 0 && !this.diverted(flow)) flow.dataFrom(first, body, true);
+  }
+
+  /** A filter that answers a response passes it to those after it; before any response, all reached see it. */
+  #firstAfterLocal(by: FilterContext): number {
+    const count = this.#plugins.length;
+    if (this.#response === undefined) return count - this.#stages.length;
+    return count - this.#stages.findIndex(s => s.context === by);
+  }
+
+  #end(): void {
+    this.#over = true;
+    this.#request.end();
+    this.#response?.end();
+  }
+
+  #failWith(status: number, filter: string, details: string): void {
+    if (this.#over) return;
+    this.#end();
+    this.#exchange.fail({ status, filter, details });
+  }
+
+  #fail(error: unknown): void {
+    reportGuestError(this.#log, error);
+    const guest = error instanceof GuestError || error instanceof PluginError;
+    const details = error instanceof Error ? error.message : String(error);
+    this.#failWith(guest ? 503 : 500, error instanceof GuestError ? error.filter : '', details);
+  }
+}

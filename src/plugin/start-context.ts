@@ -1,0 +1,24 @@
+import type { Status } from '../abi/types.ts';
+import { Context } from './context.ts';
+
+function forbidden(): never {
+  throw new Error(
+    'the module called a hostcall while it was starting: only logging and WASI are allowed there',
+  );
+}
+
+/** The context of `_initialize`, `main` and `_start`: logging only (as cpp-host); anything else ends the VM. */
+export class StartContext extends Context {
+  override fields = forbidden;
+  override writableFields = forbidden;
+  override buffer = forbidden;
+  override writableBuffer = forbidden;
+  override property = forbidden;
+  override setProperty: () => Status = forbidden;
+  override continueStream: () => Status = forbidden;
+  override closeStream: () => Status = forbidden;
+  override sendLocalResponse: () => Status = forbidden;
+  override done: () => Status = forbidden;
+  override clearRouteCache: () => Status = forbidden;
+  override configuration = forbidden;
+}

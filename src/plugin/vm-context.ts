@@ -1,0 +1,85 @@
+import { Status } from '../abi/types.ts';
+import { GuestError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { Context } from './context.ts';
+import type { Vm } from './vm.ts';
+
+/**
+ * A context that a guest knows by its id, from context_create to delete. Ending it is done -> log -> delete
+ * (specification, "Context lifecycle"); a guest that answers false to done keeps it until it calls proxy_done.
+ */
+export class VmContext extends Context {
+  readonly vm: Vm;
+  readonly #errors: Log;
+  #ended = false;
+  #waitsForDone = false;
+
+  /** @throws GuestError when proxy_on_context_create fails. `parent` is 0 for a root context. */
+  constructor(vm: Vm, parent: number, name: string, log: Log) {
+    super(vm.nextId(), name, log);
+    this.vm = vm;
+    this.#errors = log;
+    vm.contexts.set(this.id, this);
+    const create = vm.callbacks.contextCreate;
+    if (create !== undefined) vm.call(this, 'proxy_on_context_create', create, this.id, parent, 0);
+  }
+
+  override log(level: number, message: string): void {
+    if (level >= 4) this.vm.lastError = message;
+    super.log(level, message);
+  }
+
+  /** Never throws; calls after the first do nothing. */
+  finish(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    try {
+      if (this.vm.death !== undefined) return;
+      const done = this.vm.callbacks.done;
+      if (done !== undefined && this.vm.call(this, 'proxy_on_done', done, this.id, 0, 0) === 0) {
+        this.#waitsForDone = true;
+        return;
+      }
+      this.#finalize();
+    } catch (error) {
+      this.#report(error);
+    }
+  }
+
+  override done(): Status {
+    if (!this.#waitsForDone) return Status.NOT_FOUND;
+    this.#waitsForDone = false;
+    // Not inside the hostcall: the guest must have returned before it is called again.
+    queueMicrotask(() => {
+      try {
+        if (this.vm.death === undefined) this.#finalize();
+      } catch (error) {
+        this.#report(error);
+      }
+    });
+    return Status.OK;
+  }
+
+  /** The maps that may be read in proxy_on_log are open from here on. */
+  protected onLog(): void {}
+
+  #finalize(): void {
+    const { log, delete: remove } = this.vm.callbacks;
+    this.onLog();
+    if (log !== undefined) this.vm.call(this, 'proxy_on_log', log, this.id, 0, 0);
+    if (remove !== undefined) this.vm.call(this, 'proxy_on_delete', remove, this.id, 0, 0);
+    this.vm.contexts.delete(this.id);
+  }
+
+  #report(error: unknown): void {
+    reportGuestError(this.#errors, error);
+  }
+}
+
+/** Logs what ended a VM, with the guest's stack where the engine has one. */
+export function reportGuestError(log: Log, error: unknown): void {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : undefined;
+  const message = error instanceof Error ? error.message : String(error);
+  const fields = error instanceof GuestError ? { filter: error.filter, callback: error.callback } : {};
+  log.error({ ...fields, stack: cause?.stack }, message);
+}
