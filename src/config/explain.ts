@@ -155,7 +155,7 @@ function below(schema: $ZodTypes, key: PathKey): $ZodType[] {
   const { def } = schema._zod;
   switch (def.type) {
     case 'object': {
-      const child = def.shape[key];
+      const child = Object.hasOwn(def.shape, key) ? def.shape[key] : undefined;
       return child === undefined ? [] : [child];
     }
     case 'array':

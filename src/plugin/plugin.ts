@@ -1,3 +1,4 @@
+import type { HostcallTable } from '../abi/guest.ts';
 import { type Linkage, link } from '../abi/link.ts';
 import { type CompiledModule, sha256 } from '../engine/compile.ts';
 import { PluginError } from '../errors.ts';
@@ -64,9 +65,12 @@ export class VmRegistry {
   readonly #slots = new Map<string, VmSlot>();
   readonly #linkages = new Map<string, Linkage>();
   readonly #log: Log;
+  readonly #wasi: HostcallTable;
 
-  constructor(log: Log) {
+  /** `wasi`: what modules may import beside the hostcalls of `env`. */
+  constructor(log: Log, wasi: HostcallTable = WASI_PREVIEW1) {
     this.#log = log;
+    this.#wasi = wasi;
   }
 
   /**
@@ -76,7 +80,7 @@ export class VmRegistry {
   start(compiled: CompiledModule, options: PluginOptions): Plugin {
     let linkage = this.#linkages.get(compiled.sha256);
     if (linkage === undefined) {
-      linkage = link(compiled.module, WASI_PREVIEW1);
+      linkage = link(compiled.module, this.#wasi);
       this.#linkages.set(compiled.sha256, linkage);
     }
     const environment = Object.entries(options.env).map(([name, value]) => Buffer.from(`${name}=${value}\0`));
