@@ -76,7 +76,7 @@ export class GuestError extends WeirError {
   readonly callback: string;
 
   constructor(code: ErrorCode, filter: string, callback: string, message: string, options?: ErrorOptions) {
-    super(code, `filter ${filter}: ${callback}: ${message}`, options);
+    super(code, `${callback}: ${message}`, options);
     this.filter = filter;
     this.callback = callback;
   }

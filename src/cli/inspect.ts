@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { inspectModule } from '../engine/inspect.ts';
+import { inspectModule } from '../plugin/inspect.ts';
 import { ModuleError, WeirError } from '../errors.ts';
 import { moduleText } from './module-text.ts';
 

@@ -1,4 +1,4 @@
-import type { ModuleReport } from '../engine/inspect.ts';
+import type { ModuleReport } from '../plugin/inspect.ts';
 
 /** Chapters of the specification by what their hostcalls are called; the first that fits wins. */
 const chapters: readonly (readonly [RegExp, string])[] = [

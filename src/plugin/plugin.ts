@@ -51,7 +51,7 @@ class VmSlot {
   #holdBack(name: string): void {
     const now = performance.now();
     if (now < this.#notBefore) {
-      throw new PluginError('PLUGIN_START_FAILED', `filter ${name}: its VM died; a new one starts shortly`);
+      throw new PluginError('PLUGIN_START_FAILED', `the VM of filter ${name} died; a new one starts shortly`);
     }
     // A VM that dies only now and then is replaced at once each time.
     if (now > this.#notBefore + RESTART_MAX) this.#delay = 0;
@@ -130,7 +130,7 @@ class ProxyWasmPlugin implements Plugin {
       vm.contexts.delete(root.id);
       throw new PluginError(
         started ? 'PLUGIN_CONFIGURE_FAILED' : 'PLUGIN_START_FAILED',
-        `filter ${this.name}: ${callback} returned false: the filter refuses its configuration (${reason})`,
+        `${callback} returned false: the filter refuses its configuration (${reason})`,
       );
     }
     this.#root = root;

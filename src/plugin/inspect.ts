@@ -1,0 +1,98 @@
+import { HOSTCALLS } from '../abi/hostcalls/index.ts';
+import { abiVersion, importStatus } from '../abi/link.ts';
+import type { AbiVersion } from '../abi/types.ts';
+import { identify } from '../engine/identify.ts';
+import { customSections, memoryLimits, producers } from '../engine/sections.ts';
+import { ModuleError } from '../errors.ts';
+import { WASI_PREVIEW1 } from '../wasi/index.ts';
+
+/** What a module is, as far as its bytes say. */
+export interface ModuleReport {
+  readonly kind: 'core' | 'component';
+  /** Bytes. */
+  readonly size: number;
+  /** Null: not a Proxy-Wasm module. */
+  readonly abi: AbiVersion | null;
+  readonly imports: readonly ImportReport[];
+  readonly exports: readonly { readonly name: string; readonly kind: string }[];
+  /** Exported `proxy_on_…` functions. */
+  readonly callbacks: readonly string[];
+  /** Null: it defines no memory of its own. */
+  readonly memory: { readonly initialBytes: number; readonly maximumBytes: number | null } | null;
+  /** From the producers section; empty when it doesn't say. */
+  readonly language: string;
+  readonly producers: Readonly<Record<string, string>>;
+  readonly customSections: readonly { readonly name: string; readonly size: number }[];
+  /** It imports the hostcall that changes bodies. */
+  readonly mayChangeBody: boolean;
+}
+
+export interface ImportReport {
+  readonly module: string;
+  readonly name: string;
+  readonly kind: string;
+  /** `unimplemented`: it links, and answers UNIMPLEMENTED. `unknown`: the module doesn't load. */
+  readonly status: 'implemented' | 'unimplemented' | 'unknown';
+}
+
+function isKnown(abi: AbiVersion | null, module: string, name: string, kind: string): boolean {
+  if (kind !== 'function') return false;
+  if (module === 'env') return Object.hasOwn(HOSTCALLS[abi ?? '0.2.1'], name);
+  return (
+    (module === 'wasi_snapshot_preview1' || module === 'wasi_unstable') && Object.hasOwn(WASI_PREVIEW1, name)
+  );
+}
+
+/**
+ * Reads a module without running any of it.
+ * @throws ModuleError MODULE_NOT_WASM, MODULE_MALFORMED
+ */
+export function inspectModule(bytes: Uint8Array): ModuleReport {
+  const kind = identify(bytes);
+  const nothing = {
+    kind,
+    size: bytes.length,
+    abi: null,
+    imports: [],
+    exports: [],
+    callbacks: [],
+    memory: null,
+  };
+  if (kind === 'component') {
+    return { ...nothing, language: '', producers: {}, customSections: [], mayChangeBody: false };
+  }
+  const sections = customSections(bytes);
+  let module: WebAssembly.Module;
+  try {
+    module = new WebAssembly.Module(new Uint8Array(bytes));
+  } catch (error) {
+    const reason =
+      error instanceof Error ? error.message.replace(/^WebAssembly\.Module\(\): /, '') : String(error);
+    throw new ModuleError('MODULE_MALFORMED', `the module is not valid WebAssembly: ${reason}`, {
+      cause: error,
+    });
+  }
+  const exports = WebAssembly.Module.exports(module);
+  const abi = abiVersion(exports);
+  const imports = WebAssembly.Module.imports(module).map(({ module, name, kind }) => ({
+    module,
+    name,
+    kind,
+    status: importStatus(name, isKnown(abi, module, name, kind)),
+  }));
+  const limits = memoryLimits(bytes);
+  const made = producers(module);
+  return {
+    kind,
+    size: bytes.length,
+    abi,
+    imports,
+    exports: exports.map(({ name, kind }) => ({ name, kind })),
+    callbacks: exports.filter(e => e.kind === 'function' && e.name.startsWith('proxy_on_')).map(e => e.name),
+    memory: limits === null ? null : { initialBytes: limits.initial, maximumBytes: limits.maximum },
+    language: made['language'] ?? '',
+    producers: made,
+    customSections: sections,
+    mayChangeBody: imports.some(i => i.name === 'proxy_set_buffer_bytes'),
+  };
+}
