@@ -31,6 +31,7 @@ export class Stream implements FilterStream, HttpStream, FlowOwner {
   #requestTrailers: FieldMap | undefined;
   #responseTrailers: FieldMap | undefined;
   #properties: Map<string, Buffer> | undefined;
+  readonly #changed: [boolean, boolean] = [false, false];
   /** The request direction was ended by a local response. */
   #answered = false;
   /** Nothing more may happen but `finish`. */
@@ -172,6 +173,20 @@ export class Stream implements FilterStream, HttpStream, FlowOwner {
 
   clearRouteCache(): void {
     this.#exchange.clearRouteCache();
+  }
+
+  bodyChanged(context: FilterContext, direction: Direction): void {
+    this.#changed[direction] = true;
+    const stage = this.#stages.find(s => s.context === context);
+    if (stage !== undefined) stage.plugin.seenChanging[direction] = true;
+  }
+
+  get requestBodyChanged(): boolean {
+    return this.#changed[REQUEST] || this.#plugins.some(p => p.seenChanging[REQUEST]);
+  }
+
+  get responseBodyChanged(): boolean {
+    return this.#changed[RESPONSE] || this.#plugins.some(p => p.seenChanging[RESPONSE]);
   }
 
   /** After the guest returned, also when it was called for another stream. */

@@ -62,6 +62,9 @@ export interface FilterStream {
   onResponseHeaders(headers: ResponseHeaders, endOfStream: boolean): void;
   onResponseData(chunk: Buffer, endOfStream: boolean): void;
   onResponseTrailers(trailers: FieldMap): void;
+  /** A filter changed that body, or was seen to change such bodies before: its Content-Length can't be kept. */
+  readonly requestBodyChanged: boolean;
+  readonly responseBodyChanged: boolean;
   /** The exchange is over, however it went: done, log and delete for each context. Calls after the first do nothing. */
   finish(): void;
   /** What `proxy_send_local_response` gave as details, for the access log; empty without. */
@@ -78,7 +81,7 @@ export interface FilterChain {
   /** False: no filter looks at this body or these trailers; they may pass by the chain untouched. */
   readonly requestBody: boolean;
   readonly responseBody: boolean;
-  /** False: no filter of the chain can change this body, so its Content-Length stays right. */
+  /** False: no filter of the chain can change this body, so its Content-Length stays right. True: ask the stream. */
   readonly changesRequestBody: boolean;
   readonly changesResponseBody: boolean;
   /** False: no filter looks at the response at all; it may pass by the chain untouched. */

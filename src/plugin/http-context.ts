@@ -172,7 +172,11 @@ export class HttpContext extends VmContext implements FilterContext {
   }
 
   override writableBuffer(type: number): BodyBuffer | undefined {
-    return this.buffer(type);
+    const buffer = this.buffer(type);
+    if (buffer !== undefined) {
+      this.#stream.bodyChanged(this, type === BufferType.HTTP_REQUEST_BODY ? REQUEST : RESPONSE);
+    }
+    return buffer;
   }
 
   override get bufferLimit(): number {

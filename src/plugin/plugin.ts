@@ -101,6 +101,7 @@ export class VmRegistry {
 class ProxyWasmPlugin implements Plugin {
   readonly name: string;
   readonly phases: Phases;
+  readonly seenChanging: [boolean, boolean] = [false, false];
   readonly bufferedBody: number;
   readonly pauseTime: number;
   readonly #slot: VmSlot;

@@ -16,7 +16,7 @@ export interface Phases {
   readonly responseHeaders: boolean;
   readonly responseBody: boolean;
   readonly responseTrailers: boolean;
-  /** It can change a body that it sees. */
+  /** It imports the hostcall that changes bodies; Rust modules always do, whether they call it or not. */
   readonly changesBodies: boolean;
 }
 
@@ -51,6 +51,8 @@ export interface HttpStream {
   /** The first one wins. */
   localResponse(context: FilterContext, response: LocalResponse): void;
   clearRouteCache(): void;
+  /** A filter changes the body of that direction, now. */
+  bodyChanged(context: FilterContext, direction: Direction): void;
 }
 
 /**
@@ -77,6 +79,8 @@ export interface Plugin {
   /** Its name in the configuration. */
   readonly name: string;
   readonly phases: Phases;
+  /** By direction: it was seen to change a body, so it will again. */
+  readonly seenChanging: [request: boolean, response: boolean];
   /** Bytes it may hold of a body. */
   readonly bufferedBody: number;
   /** Milliseconds that a stream may stay stopped in it. */
