@@ -1,0 +1,131 @@
+/**
+ * CPU per request of the proxy, against the least a forwarder can do: every round runs each target once, in turn,
+ * so that what the machine does otherwise hits all alike. Ratios are what counts; absolute figures are this machine's.
+ *
+ *     npm run loadtest -- [--rounds 7] [--amount 20000] [--connections 32]
+ */
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { parseArgs } from 'node:util';
+import type { LoadRequest, LoadResult } from './load.ts';
+import type { TargetMessage } from './targets/target.ts';
+
+interface Target {
+  readonly name: string;
+  readonly script: string;
+  readonly args: readonly string[];
+}
+
+interface Running {
+  readonly target: Target;
+  readonly process: ChildProcess;
+  readonly url: string;
+  /** µs of CPU per request, a figure a round. */
+  readonly cpu: number[];
+  readonly rate: number[];
+  readonly p99: number[];
+}
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '7' },
+    amount: { type: 'string', default: '20000' },
+    connections: { type: 'string', default: '32' },
+    help: { type: 'boolean', default: false },
+  },
+});
+if (values.help) {
+  console.log('npm run loadtest -- [--rounds N] [--amount REQUESTS] [--connections N]');
+  process.exit(0);
+}
+const rounds = Number(values.rounds);
+const amount = Number(values.amount);
+const connections = Number(values.connections);
+const filter = new URL('../filters/rust/add-header/add-header.wasm', import.meta.url).pathname;
+
+const targets: readonly Target[] = [
+  { name: 'bare node:http + undici', script: 'bare-undici.ts', args: [] },
+  { name: 'http-proxy alone', script: 'http-proxy.ts', args: [] },
+  { name: 'weir, no filter', script: 'weir.ts', args: ['undici'] },
+  { name: 'weir, 1 Rust header filter', script: 'weir.ts', args: ['undici', filter] },
+  { name: 'weir, 3 Rust header filters', script: 'weir.ts', args: ['undici', filter, filter, filter] },
+  { name: 'weir, http-proxy, no filter', script: 'weir.ts', args: ['http-proxy'] },
+];
+
+async function answer<T>(child: ChildProcess): Promise<T> {
+  const [message] = await Promise.race([
+    once(child, 'message'),
+    once(child, 'exit').then(([code]) => {
+      throw new Error(`${child.spawnargs.slice(1).join(' ')} ended with ${code}`);
+    }),
+  ]);
+  return message as T;
+}
+
+function start(script: string, args: readonly string[]): ChildProcess {
+  return fork(new URL(script, import.meta.url), args, { execArgv: ['--disable-warning=DEP0060'] });
+}
+
+async function cpuOf(child: ChildProcess): Promise<number> {
+  child.send({});
+  return (await answer<TargetMessage>(child)).cpu!;
+}
+
+async function load(generator: ChildProcess, request: LoadRequest): Promise<LoadResult> {
+  generator.send(request);
+  return answer<LoadResult>(generator);
+}
+
+const sorted = (list: readonly number[]) => [...list].sort((a, b) => a - b);
+const median = (list: readonly number[]) => sorted(list)[list.length >> 1]!;
+
+const upstream = start('targets/upstream.ts', []);
+const upstreamUrl = (await answer<TargetMessage>(upstream)).url!;
+const generator = start('load.ts', []);
+const running: Running[] = [];
+for (const target of targets) {
+  const child = start(`targets/${target.script}`, [upstreamUrl, ...target.args]);
+  const { url } = await answer<TargetMessage>(child);
+  running.push({ target, process: child, url: url!, cpu: [], rate: [], p99: [] });
+}
+
+let failed = false;
+for (let round = 0; round <= rounds; round++) {
+  for (const run of running) {
+    process.stderr.write(`\r\x1b[Kround ${round}/${rounds}: ${run.target.name}`);
+    const before = await cpuOf(run.process);
+    const result = await load(generator, { url: run.url, connections, amount });
+    const after = await cpuOf(run.process);
+    if (result.errors > 0) {
+      failed = true;
+      process.stderr.write(`\r\x1b[K${run.target.name}: ${result.errors} errors\n`);
+    }
+    // The first round warms up.
+    if (round === 0) continue;
+    run.cpu.push((after - before) / result.answers);
+    run.rate.push(result.rate);
+    run.p99.push(result.p99);
+  }
+}
+process.stderr.write('\r\x1b[K');
+for (const child of [generator, upstream, ...running.map(r => r.process)]) child.disconnect();
+
+const base = running[0]!;
+const rows = running.map(run => {
+  const ratios = run.cpu.map((cpu, i) => cpu / base.cpu[i]!);
+  const spread = sorted(ratios);
+  return {
+    target: run.target.name,
+    'CPU µs/request': median(run.cpu).toFixed(1),
+    'ratio to bare': median(ratios).toFixed(2),
+    spread: `${spread[0]!.toFixed(2)}-${spread.at(-1)!.toFixed(2)}`,
+    'requests/s': Math.round(median(run.rate)),
+    'p99 ms': median(run.p99),
+  };
+});
+console.table(rows);
+const [plain, one, three] = running.slice(2, 5).map(run => median(run.cpu)) as [number, number, number];
+console.log(
+  `one Rust header filter: ${(one - plain).toFixed(1)} µs per request; three: ${(three - plain).toFixed(1)} µs`,
+);
+process.exit(failed ? 1 : 0);

@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { test } from 'node:test';
+
+const src = resolve(import.meta.dirname, '../src');
+
+/** What each folder of src may import from, besides itself. `.` is src's own files. */
+const ALLOWED: Readonly<Record<string, readonly string[]>> = {
+  errors: [],
+  log: [],
+  message: [],
+  config: ['errors', 'log'],
+  engine: ['errors'],
+  abi: ['engine', 'message', 'errors'],
+  wasi: ['abi', 'engine', 'message', 'errors'],
+  plugin: ['wasi', 'abi', 'engine', 'message', 'errors', 'log'],
+  chain: ['plugin', 'abi', 'message', 'errors', 'log'],
+  proxy: ['chain', 'message', 'errors', 'log', 'config'],
+  runtime: ['proxy', 'chain', 'plugin', 'engine', 'message', 'errors', 'log', 'config'],
+  adapter: ['runtime', 'proxy', 'chain', 'message', 'errors', 'log', 'config'],
+  cli: ['runtime', 'plugin', 'config', 'errors', 'log'],
+  index: ['adapter', 'runtime', 'plugin', 'chain', 'config', 'errors', 'log'],
+  main: ['cli'],
+};
+
+/** The layer a file belongs to: its folder under src, or its own name. */
+function layer(file: string): string {
+  return relative(src, file).split('/')[0]!.replace(/\.ts$/, '');
+}
+
+const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter(f => f.endsWith('.ts'));
+
+/** Module specifiers that a source file imports or re-exports, statically or dynamically. */
+function imports(text: string): string[] {
+  return [...text.matchAll(/\b(?:from|import)\s*\(?\s*'([^']+)'/g)].map(m => m[1]!);
+}
+
+test('imports go down only', () => {
+  const wrong: string[] = [];
+  for (const file of files) {
+    const path = join(src, file);
+    const from = layer(path);
+    for (const specifier of imports(readFileSync(path, 'utf8'))) {
+      if (!specifier.startsWith('.')) continue;
+      const to = layer(resolve(dirname(path), specifier));
+      if (to !== from && !ALLOWED[from]?.includes(to)) wrong.push(`${file} imports ${specifier}`);
+    }
+  }
+  assert.deepEqual(wrong, []);
+});
+
+test('below the proxy nothing knows of node:http', () => {
+  const below = ['message', 'engine', 'abi', 'wasi', 'plugin', 'chain'];
+  const wrong = files.filter(file => {
+    if (!below.includes(layer(join(src, file)))) return false;
+    return imports(readFileSync(join(src, file), 'utf8')).some(s => /^(node:)?(http|https|net)$/.test(s));
+  });
+  assert.deepEqual(wrong, []);
+});
