@@ -8,6 +8,7 @@ import {
   type Node,
   type Pair,
   parseDocument,
+  type Scalar,
 } from 'yaml';
 import type { ConfigIssue } from '../errors.ts';
 import { formatPath, type PathKey } from './path.ts';
@@ -118,7 +119,7 @@ class Reader {
     let located: Located;
     if (isMap(node)) located = this.#mapping(node.items as Pair<Node, Node | null>[], path, place, key);
     else if (isSeq(node)) located = this.#sequence(node.items as Node[], path, place, key);
-    else located = this.#scalar(isScalar(node) ? node.value : undefined, path, place, key);
+    else located = this.#scalar(isScalar(node) ? node : undefined, path, place, key);
     this.#open.delete(node);
     return located;
   }
@@ -191,7 +192,7 @@ class Reader {
     if (this.#aliases === 0 && isScalar(node) && node.anchor !== undefined)
       this.#anchors.set(node.anchor, node);
     const target = isAlias(node) ? this.#anchors.get(node.source) : node;
-    if (!isScalar(target) || target.value === null || target.value === '') {
+    if (!isScalar(target) || target.value === null) {
       this.#fault(place, path, 'a key has to be a word', '');
       return undefined;
     }
@@ -215,11 +216,13 @@ class Reader {
     };
   }
 
-  #scalar(value: unknown, path: readonly PathKey[], place: Place, key?: Place): Located {
-    if (typeof value === 'number' && !Number.isFinite(value)) {
-      this.#fault(place, path, `${value} is not a number JSON has`, 'quote it');
-    } else if (Number.isInteger(value) && !Number.isSafeInteger(value)) {
-      this.#fault(place, path, 'this number is too large to be kept exactly', 'quote it');
+  #scalar(scalar: Scalar | undefined, path: readonly PathKey[], place: Place, key?: Place): Located {
+    const value = scalar?.value;
+    if (typeof value === 'number') {
+      if (!Number.isFinite(value)) this.#fault(place, path, `${value} is not a number JSON has`, 'quote it');
+      else if (losesDigits(value, scalar?.source ?? '')) {
+        this.#fault(place, path, 'this number is too large to be kept exactly', 'quote it');
+      }
     }
     return { value, place, keyPlace: key ?? place, children: new Map() };
   }
@@ -235,6 +238,12 @@ class Reader {
   #fault(place: Place, path: readonly PathKey[], message: string, remedy: string): void {
     this.issues.push({ ...place, path: formatPath(path), message, remedy });
   }
+}
+
+/** Whether an integer as written would come out of JSON with other digits. */
+function losesDigits(value: number, source: string): boolean {
+  if (!/^[-+]?[0-9]{1,400}$/.test(source) || Number.isSafeInteger(value)) return false;
+  return String(value) !== source && BigInt(value) !== BigInt(source.replace('+', ''));
 }
 
 /** The value at `path`, or the nearest one above it that exists. */

@@ -3,7 +3,8 @@ import type { $ZodIssue, $ZodType, $ZodTypes } from 'zod/v4/core';
 import type { ConfigIssue } from '../errors.ts';
 import { type Located, locate } from './document.ts';
 import { formatPath, type PathKey, pathFits } from './path.ts';
-import { configSchema, notImplemented, remedies } from './schema.ts';
+import { configSchema, notImplemented } from './schema.ts';
+import { remedies } from './schema-fields.ts';
 import { suggest } from './suggest.ts';
 
 /** Checks a value against the schema; every fault with its place. */
@@ -12,7 +13,20 @@ export function checkSchema(
 ): { output: z.output<typeof configSchema>; issues: [] } | { output: undefined; issues: ConfigIssue[] } {
   const result = configSchema.safeParse(root.value);
   if (result.success) return { output: result.data, issues: [] };
-  return { output: undefined, issues: result.error.issues.flatMap(issue => explain(issue, [], root)) };
+  const { issues } = result.error;
+  const misspelt = new Set(issues.filter(isUnknownKeys).map(({ path }) => formatPath(path as PathKey[])));
+  const telling = issues.filter(issue => {
+    const path = issue.path as PathKey[];
+    // What an object lacks as a whole is a consequence of the key that was misspelt.
+    if (issue.code === 'custom' && misspelt.has(formatPath(path))) return false;
+    // Reading has reported what it could not read.
+    return !(exists(path, root) && locate(root, path).value === undefined);
+  });
+  return { output: undefined, issues: telling.flatMap(issue => explain(issue, [], root)) };
+}
+
+function isUnknownKeys(issue: $ZodIssue): boolean {
+  return issue.code === 'unrecognized_keys';
 }
 
 /** One zod issue in our words: usually one fault, several for several unknown keys. */

@@ -2,7 +2,6 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { ConfigError, type ConfigIssue } from '../errors.ts';
 import { type Located, readDocument } from './document.ts';
 import { checkSchema } from './explain.ts';
-import { formatPath } from './path.ts';
 import { checkReferences } from './references.ts';
 import { resolveConfig } from './resolve.ts';
 import type { WeirConfig } from './types.ts';
@@ -39,9 +38,14 @@ function filterPlace(root: Located, name: string) {
   return (root.children.get('filters')?.children.get(name) ?? root).keyPlace;
 }
 
-/** In file order, without repetitions (anchors show one text in many places), and not without end. */
+/** In file order, without repetitions (one anchor shows its text in many places), and not without end. */
 function inOrder(issues: readonly ConfigIssue[], file: string): ConfigIssue[] {
-  const unique = new Map(issues.map(issue => [`${issue.line}:${issue.column}:${issue.message}`, issue]));
+  const unique = new Map<string, ConfigIssue>();
+  for (const issue of issues) {
+    const lastKey = issue.path.split('.').at(-1) ?? '';
+    const id = `${issue.line}:${issue.column}:${lastKey}:${issue.message}`;
+    if (!unique.has(id)) unique.set(id, issue);
+  }
   const sorted = [...unique.values()].sort((a, b) => a.line - b.line || a.column - b.column);
   const more = sorted.length - maxIssues;
   if (more <= 0) return sorted;
@@ -49,7 +53,7 @@ function inOrder(issues: readonly ConfigIssue[], file: string): ConfigIssue[] {
     file,
     line: 0,
     column: 0,
-    path: formatPath([]),
+    path: '',
     message: `and ${more} more faults`,
     remedy: '',
   };

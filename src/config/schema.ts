@@ -1,24 +1,12 @@
 import * as z from 'zod';
-import {
-  builtinEndpoints,
-  durationPattern,
-  isHostName,
-  parseAddress,
-  parseDuration,
-  parseEndpoint,
-  parseSize,
-  sha256Pattern,
-  sizePattern,
-} from './units.ts';
+import { type Doc, documented, duration, name, remedies, size, text } from './schema-fields.ts';
+import { builtinEndpoints, isHostName, parseAddress, parseEndpoint, sha256Pattern } from './units.ts';
 
 /**
  * The configuration as a person writes it. This schema is the only place that says what is allowed: the types
  * of the input, the published JSON Schema (`weir schema`) and the checks all come from it. References between
  * its parts are checked in references.ts.
  */
-
-/** What to write instead, per schema; not part of the JSON Schema. */
-export const remedies = z.registry<{ remedy: string }, z.core.$ZodType>();
 
 /** Keys whose feature is designed but not built: refused by name, so that nobody believes they work. */
 export const notImplemented: Readonly<Record<string, string>> = {
@@ -33,72 +21,6 @@ export const notImplemented: Readonly<Record<string, string>> = {
   'filters.*.limits.callTime': 'the callback time limit',
   'filters.*.limits.startTime': 'the start time limit',
 };
-
-interface Doc {
-  readonly description: string;
-  readonly remedy: string;
-  readonly examples?: readonly unknown[];
-}
-
-/** Attaches hover text (JSON Schema) and the remedy (errors). */
-function documented<T extends z.ZodType>(schema: T, doc: Doc): T {
-  const { description, remedy, examples } = doc;
-  const meta = examples === undefined ? { description } : { description, examples: [...examples] };
-  const described = schema.meta(meta);
-  remedies.add(described, { remedy });
-  return described;
-}
-
-/** A string that `valid` accepts; `what` completes "… is not". */
-function text(what: string, valid: (value: string) => boolean, doc: Doc) {
-  return documented(
-    z.string().refine(valid, { error: issue => `${JSON.stringify(issue.input)} is not ${what}` }),
-    doc,
-  );
-}
-
-function duration(description: string, least = '1ms', most = '24h') {
-  const limits = [parseDuration(least) ?? 0, parseDuration(most) ?? 0] as const;
-  return measured('a duration', durationPattern, parseDuration, limits, {
-    description: `${description}. A duration from ${least} to ${most}: a number and ms, s, m or h.`,
-    remedy: `a number from ${least} to ${most} with its unit (ms, s, m or h), for example "10s"`,
-    examples: ['500ms', '10s', '2m'],
-  });
-}
-
-function size(description: string, least: string, most: string) {
-  const limits = [parseSize(least) ?? 0, parseSize(most) ?? 0] as const;
-  return measured('a size', sizePattern, parseSize, limits, {
-    description: `${description}. A size from ${least} to ${most}: a number and B, KiB, MiB, GiB, KB, MB or GB.`,
-    remedy: `a number from ${least} to ${most} with its unit (B, KiB, MiB, KB, MB, …), for example "64KiB"`,
-    examples: ['64KiB', '1MiB', '10MB'],
-  });
-}
-
-function measured(
-  what: string,
-  pattern: RegExp,
-  parse: (value: string) => number | undefined,
-  [least, most]: readonly [number, number],
-  doc: Doc,
-) {
-  const inRange = (value: string): boolean => {
-    const parsed = parse(value);
-    return parsed !== undefined && parsed >= least && parsed <= most;
-  };
-  const schema = z
-    .string()
-    .regex(pattern, { abort: true, error: issue => `${JSON.stringify(issue.input)} is not ${what}` })
-    .refine(inRange, { error: issue => `${issue.input} is out of range` });
-  return documented(schema, doc);
-}
-
-/** Names of listeners, routes, upstreams and filters: anything visible, so that logs stay readable. */
-const name = (what: string) =>
-  text('a name', value => /^[^\s\p{Cc}](?:[^\p{Cc}]{0,126}[^\s\p{Cc}])?$/u.test(value), {
-    description: `Name of the ${what}, in logs and errors.`,
-    remedy: '1 to 128 visible characters, no blank at the ends',
-  });
 
 const fieldName = text('a header name', value => /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$/.test(value), {
   description: 'A header name, in any case.',
@@ -242,9 +164,13 @@ const listener = documented(
   { description: 'One address and its routes.', remedy: 'write a mapping with address and routes' },
 );
 
-const endpoint = text(
-  'an endpoint',
-  value => builtinEndpoints.includes(value) || parseEndpoint(value) !== undefined,
+const endpoint = documented(
+  z.string().refine(value => builtinEndpoints.includes(value) || parseEndpoint(value) !== undefined, {
+    error: ({ input }) =>
+      /^https:/i.test(String(input))
+        ? 'https:// endpoints are not implemented yet'
+        : `${JSON.stringify(input)} is not an endpoint`,
+  }),
   {
     description: 'http://host:port, or builtin:echo (answers with what arrived, as JSON).',
     remedy: 'http://host:port without a path, or builtin:echo',
@@ -287,7 +213,7 @@ const payload = (what: string) =>
     remedy: '',
   });
 
-const guestText = (doc: Doc) => text('free of NUL', value => !value.includes('\0'), doc);
+const guestText = (doc: Doc) => text('text without NUL', value => !value.includes('\0'), doc);
 
 const filter = documented(
   z.strictObject({
@@ -418,7 +344,10 @@ export const configSchema = z
       { description: 'The graceful stop.', remedy: 'a mapping, for example {drain: 10s}' },
     ).prefault({}),
   })
-  .meta({ title: 'Weir configuration' });
+  .meta({ title: 'Weir configuration' })
+  .register(remedies, {
+    remedy: 'write a mapping with at least listeners and upstreams; see config/minimal.yaml',
+  });
 
 /** The file's content as written: every key that has a default may be absent. */
 export type ConfigInput = z.input<typeof configSchema>;

@@ -4,13 +4,19 @@ export function suggest(word: string, candidates: Iterable<string>): string | un
   let best: string | undefined;
   let least = Math.max(1, Math.floor(wanted.length / 3)) + 1;
   for (const candidate of candidates) {
-    const distance = editDistance(wanted, fold(candidate), least);
+    const folded = fold(candidate);
+    const distance = abbreviates(wanted, folded) ? 1 : editDistance(wanted, folded, least);
     if (distance < least) {
       best = candidate;
       least = distance;
     }
   }
   return best;
+}
+
+/** One is the beginning of the other: `warning` and `warn`, `max` and `maxModules`. */
+function abbreviates(a: string, b: string): boolean {
+  return Math.min(a.length, b.length) >= 3 && (a.startsWith(b) || b.startsWith(a));
 }
 
 /** Case, hyphens and underscores are what people mix up most. */

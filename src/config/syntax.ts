@@ -19,9 +19,15 @@ export function remedyForSyntax(
       return { message: 'a plain value can not start with this character', remedy: 'quote the value' };
     case 'TAG_RESOLVE_FAILED':
       return { message: message.replace('Unresolved tag:', 'unknown tag'), remedy: 'remove the tag' };
+    case 'MISSING_CHAR':
+      if (!message.startsWith('Missing closing')) return { message: plain(message), remedy: '' };
+      return {
+        message: 'a quote is never closed',
+        remedy: 'close it, or double it if it belongs to the text',
+      };
     case 'UNEXPECTED_TOKEN':
       // [::1]:80 reads as a sequence with something after it.
-      if (/\[[0-9a-f:.]*:[0-9a-f:.]*\]$/i.test(text.slice(0, offset).split('\n').at(-1) ?? '')) {
+      if (/\[[0-9a-f:.]*:[0-9a-f:.]*\]$/i.test(text.slice(Math.max(0, offset - 60), offset))) {
         return { message: 'text after a closing ]', remedy: 'quote an IPv6 address: "[::1]:8080"' };
       }
       return { message: plain(message), remedy: '' };
