@@ -2,14 +2,13 @@ import { loadConfig } from '../config/load.ts';
 import type { WeirConfig } from '../config/types.ts';
 import { checkFilters } from '../runtime/weir.ts';
 import { silentLog } from './logger.ts';
-import { errorLines } from './report.ts';
 
 /** `weir check`: every fault of a configuration and its filters. 0, or 1 when there is any. */
 export async function check(file: string): Promise<number> {
   const config = loadConfig(file);
   const errors = await checkFilters(config, silentLog());
   if (errors.length > 0) {
-    process.stderr.write(`${errors.flatMap(error => errorLines(error)).join('\n')}\n`);
+    process.stderr.write(`${errors.map(error => error.message).join('\n')}\n`);
     return 1;
   }
   process.stdout.write(`ok: ${counts(config)}\n`);

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { inspectModule } from '../plugin/inspect.ts';
 import { ModuleError, WeirError } from '../errors.ts';
+import { inspectModule } from '../plugin/inspect.ts';
 import { moduleText } from './module-text.ts';
 
 /**

@@ -1,7 +1,6 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { WeirError } from '../errors.ts';
 import { exitCodes, UsageError } from './exit.ts';
-import { errorLines } from './report.ts';
 import type { RunOptions } from './run.ts';
 import { version } from './version.ts';
 
@@ -134,7 +133,8 @@ function report(error: unknown): number {
     return exitCodes.usage;
   }
   if (error instanceof WeirError) {
-    process.stderr.write(`${errorLines(error).join('\n')}\n`);
+    // One line per fault, each with its place where it has one.
+    process.stderr.write(`${error.message}\n`);
     return exitCodes.wrong;
   }
   process.stderr.write(

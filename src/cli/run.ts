@@ -28,6 +28,7 @@ export async function run(file: string, options: RunOptions): Promise<number> {
   dieLogged(log);
   const stopped = stopSignal();
   const weir = await startWeir(config, log);
+  log.info({ addresses: weir.addresses.map(({ url }) => url) }, 'started');
   process.stdout.write(runText(config, weir.addresses, version()));
   const signal = await stopped;
   log.info({ signal }, 'stopping: no new connections, requests in flight may end');

@@ -79,9 +79,9 @@ const hostile: readonly [string, string, RegExp][] = [
     `a: &a [x,x,x,x,x,x,x,x,x]\n${[...'bcdefghi'].map((key, i) => `${key}: &${key} [${`*${'abcdefgh'[i]},`.repeat(9)}]`).join('\n')}`,
     /more than 100000 values, anchors expanded \(use fewer aliases\)/,
   ],
-  ['a merge bomb', `a: &a {x: 1}\nb: [${'{<<: *a},'.repeat(90_000)}]`, /more than 100000 values/],
-  ['many values', `a: [${'1,'.repeat(200_000)}]`, /more than 100000 values/],
-  ['open brackets', '['.repeat(500_000), /./],
+  ['a merge bomb', `a: &a {x: 1}\nb: [${'{<<: *a},'.repeat(40_000)}]`, /more than 100000 values/],
+  ['many values', `a: [${'1,'.repeat(120_000)}]`, /more than 100000 values/],
+  ['open brackets', '['.repeat(100_000), /./],
   ['closed brackets', `a: ${'['.repeat(90)}${']'.repeat(90)}`, /nested deeper than 64 levels/],
   [
     'nested lines',
@@ -90,11 +90,11 @@ const hostile: readonly [string, string, RegExp][] = [
   ],
   [
     'many keys',
-    Array.from({ length: 60_000 }, (_, i) => `k${i}: 1`).join('\n'),
+    Array.from({ length: 20_000 }, (_, i) => `k${i}: 1`).join('\n'),
     /more than 100000|unknown key/,
   ],
-  ['many quotes', '"'.repeat(300_000), /./],
-  ['many anchors', '&a '.repeat(100_000), /./],
+  ['many quotes', '"'.repeat(50_000), /./],
+  ['many anchors', '&a '.repeat(20_000), /./],
 ];
 
 for (const [name, text, expected] of hostile) {

@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { repository, weir } from './command.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'weir-check-'));
+after(() => rmSync(folder, { recursive: true }));
+
+const rest = `
+listeners: [{address: "127.0.0.1:0", routes: [{upstream: app}]}]
+upstreams: {app: {endpoints: ["builtin:echo"]}}
+`;
+
+function file(name: string, content: string | Uint8Array): string {
+  const path = join(folder, name);
+  writeFileSync(path, content);
+  return path;
+}
+
+const addHeader = `${repository}filters/rust/add-header/add-header.wasm`;
+
+test('a configuration that is fine', async () => {
+  const { code, stdout, stderr } = await weir(['check', 'config/weir.yaml']);
+  assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
+  assert.equal(stdout, 'ok: 1 listener, 1 route, 3 filters started\n');
+});
+
+test('every fault of a configuration, one per line, on stderr', async () => {
+  const path = file(
+    'wrong.yaml',
+    `workers: 2\nlog: {level: warning}\nfilters: {f: {module: none.wasm}}${rest}`,
+  );
+  const { code, stdout, stderr } = await weir(['check', path]);
+  assert.deepEqual({ code, stdout }, { code: 1, stdout: '' });
+  assert.deepEqual(stderr.split('\n'), [
+    `${path}:1:1: workers: worker threads: not implemented yet (remove this key)`,
+    `${path}:2:14: log.level: "warning" is not a choice (did you mean warn? trace, debug, info, warn, error or fatal)`,
+    `${path}:3:23: filters.f.module: ${folder}/none.wasm does not exist (a path to a .wasm file, relative to this file)`,
+    '',
+  ]);
+});
+
+test('every filter that does not start, with its place', async () => {
+  file('text.wasm', 'hello');
+  file('cut.wasm', readFileSync(addHeader).subarray(0, 5000));
+  // (module)
+  file('empty.wasm', Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0));
+  file('component.wasm', Uint8Array.of(0, 0x61, 0x73, 0x6d, 0x0d, 0, 1, 0));
+  const path = file(
+    'filters.yaml',
+    `filters:
+  text: {module: text.wasm}
+  cut: {module: cut.wasm}
+  empty: {module: empty.wasm}
+  component: {module: component.wasm}
+  hash: {module: ${addHeader}, sha256: ${'0'.repeat(64)}}
+  refuses: {module: ${addHeader}, config: {nonsense: 1}}
+  fine: {module: ${addHeader}, config: {header: x-a}}${rest}`,
+  );
+  const { code, stdout, stderr } = await weir(['check', path]);
+  assert.deepEqual({ code, stdout }, { code: 1, stdout: '' });
+  const lines = stderr.trimEnd().split('\n');
+  const names = ['text', 'cut', 'empty', 'component', 'hash', 'refuses'];
+  assert.equal(lines.length, names.length, stderr);
+  names.forEach((name, index) => {
+    const start = `${path}:${index + 2}:3: filters.${name}: `;
+    assert.equal(lines[index]?.slice(0, start.length), start);
+    assert.ok(lines[index].length > start.length + 10, lines[index]);
+  });
+});
+
+test('a file that does not exist', async () => {
+  const { code, stderr } = await weir(['check', join(folder, 'none.yaml')]);
+  assert.equal(code, 1);
+  assert.match(stderr, /none\.yaml: the file does not exist/);
+});

@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import type { ModuleReport } from '../../src/engine/inspect.ts';
+import { repository, weir } from './command.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'weir-inspect-'));
+after(() => rmSync(folder, { recursive: true }));
+
+const addHeader = 'filters/rust/add-header/add-header.wasm';
+
+test('a filter, for a person', async () => {
+  const { code, stdout, stderr } = await weir(['inspect', addHeader]);
+  assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
+  assert.match(stdout, /^add-header\.wasm: Proxy-Wasm ABI 0\.2\.1, Rust, [\d.]+ KiB\n/);
+  assert.match(stdout, /^ {2}Callbacks .*proxy_on_request_headers/m);
+  assert.match(stdout, /^ {2}HTTP fields .*proxy_/m);
+  assert.match(stdout, /^ {2}Memory .* at start/m);
+  for (const line of stdout.split('\n')) assert.equal(line, line.trimEnd());
+});
+
+test('a filter, as JSON', async () => {
+  const { code, stdout } = await weir(['inspect', addHeader, '--json']);
+  assert.equal(code, 0);
+  const report = JSON.parse(stdout) as ModuleReport;
+  assert.equal(report.kind, 'core');
+  assert.equal(report.abi, '0.2.1');
+  assert.equal(report.language, 'Rust');
+  assert.ok(report.callbacks.includes('proxy_on_request_headers'));
+  assert.ok(report.imports.every(({ status }) => status === 'implemented' || status === 'unimplemented'));
+});
+
+test('modules in other languages', async () => {
+  for (const module of [
+    'go/cookie-to-header/cookie-to-header.wasm',
+    'c/security-headers/security-headers.wasm',
+  ]) {
+    const { code, stdout } = await weir(['inspect', `${repository}filters/${module}`]);
+    assert.equal(code, 0);
+    assert.match(stdout, /Proxy-Wasm ABI 0\.[12]\.[01]/);
+  }
+});
+
+test('a module that is no filter is shown, too', async () => {
+  const path = join(folder, 'empty.wasm');
+  writeFileSync(path, Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0));
+  const { code, stdout } = await weir(['inspect', path]);
+  assert.equal(code, 0);
+  assert.match(stdout, /^empty\.wasm: no Proxy-Wasm ABI: not a filter, 8 B\n/);
+});
+
+test('a file that is no module, one line', async () => {
+  const path = join(folder, 'text.wasm');
+  writeFileSync(path, 'hello');
+  const { code, stdout, stderr } = await weir(['inspect', path]);
+  assert.deepEqual({ code, stdout }, { code: 1, stdout: '' });
+  assert.match(stderr, /^.*text\.wasm: .+\n$/);
+});
+
+test('a file that is not there, or a directory', async () => {
+  const missing = await weir(['inspect', join(folder, 'none.wasm')]);
+  assert.deepEqual([missing.code, missing.stderr], [1, `${folder}/none.wasm: the file does not exist\n`]);
+  const directory = await weir(['inspect', folder]);
+  assert.deepEqual([directory.code, directory.stderr], [1, `${folder}: this is a directory\n`]);
+});

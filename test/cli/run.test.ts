@@ -1,0 +1,190 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import { type AddressInfo, connect, createServer as createNetServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { Running, weir } from './command.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'weir-run-'));
+after(() => rmSync(folder, { recursive: true }));
+
+function file(name: string, text: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+const echo = 'upstreams: {app: {endpoints: ["builtin:echo"]}}\n';
+const two = file(
+  'two.yaml',
+  `listeners:
+  - {name: first, address: "127.0.0.1:0", routes: [{match: {path: /a/, methods: [POST], headers: {x-e: "it's"}}, upstream: app}]}
+  - {name: second, address: "127.0.0.1:0", routes: [{match: {path: {regex: ^/b}}, upstream: app}, {upstream: app}]}
+${echo}`,
+);
+
+/** A service that answers only when told to. */
+async function slowService(): Promise<{ server: Server; arrived: Promise<() => void>; port: number }> {
+  let tell: (answer: () => void) => void;
+  const arrived = new Promise<() => void>(resolve => {
+    tell = resolve;
+  });
+  const server = createServer((_request, response) => tell(() => response.end('late')));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return { server, arrived, port: (server.address() as AddressInfo).port };
+}
+
+const slow = (port: number, drain: string): string =>
+  `listeners: [{address: "127.0.0.1:0", routes: [{upstream: app}]}]
+upstreams: {app: {endpoints: ["http://127.0.0.1:${port}"]}}
+shutdown: {drain: ${drain}}
+`;
+
+test('it prints addresses, routes with their chains, and a curl that works', async () => {
+  await using running = new Running(['run', 'config/weir.yaml', '--port', '0']);
+  const url = await running.url();
+  assert.match(running.stdout, /^weir \d+\.\d+\.\d+, config\/weir\.yaml\n\n/);
+  assert.match(
+    running.stdout,
+    /^ {2}everything {2}cookie-to-header → add-header → security-headers → demo \(builtin:echo\)$/m,
+  );
+  assert.ok(running.stdout.includes(`\nTry: curl -i ${url}/\n`), running.stdout);
+  const response = await fetch(url);
+  assert.equal(response.status, 200);
+  await response.text();
+});
+
+test('several listeners, each with its routes', async () => {
+  await using running = new Running(['run', two]);
+  const url = await running.url();
+  const [, ...sections] = running.stdout.split(/^(?=http:)/m);
+  assert.equal(sections.length, 2);
+  assert.match(sections[0] ?? '', /^ {2}POST \/a\/\* x-e: it's {2}app \(builtin:echo\)$/m);
+  assert.match(sections[1] ?? '', /^ {2}~\^\/b {7}app \(builtin:echo\)\n {2}everything {2}app/m);
+  assert.equal((await fetch(`${url}/a/`, { method: 'POST', headers: { 'x-e': "it's" } })).status, 200);
+});
+
+test('one port can not hold for several listeners', async () => {
+  const { code, stdout, stderr } = await weir(['run', two, '--port', '8080']);
+  assert.deepEqual({ code, stdout }, { code: 2, stdout: '' });
+  assert.match(stderr, /^error: --port 8080 can't hold for 2 listeners; --port 0 can\n/);
+});
+
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  test(`${signal} stops it with exit code 0`, async () => {
+    await using running = new Running(['run', 'config/minimal.yaml', '--port', '0']);
+    const url = await running.url();
+    await (await fetch(url)).text();
+    const { code, stderr } = await running.stop(signal);
+    assert.equal(code, 0, stderr);
+    const messages = stderr
+      .trimEnd()
+      .split('\n')
+      .map(line => (JSON.parse(line) as { msg: string }).msg);
+    assert.equal(messages.at(-1), 'stopped');
+    await assert.rejects(fetch(url));
+  });
+}
+
+test('a request in flight ends before the process does', async () => {
+  const { server, arrived, port } = await slowService();
+  await using running = new Running(['run', file('slow.yaml', slow(port, '1m'))]);
+  const url = await running.url();
+  const response = fetch(url);
+  const answer = await arrived;
+  running.child.kill('SIGTERM');
+  await running.output('stderr', /"msg":"stopping/);
+  answer();
+  assert.equal(await (await response).text(), 'late');
+  assert.equal((await running.ended).code, 0);
+  server.close();
+});
+
+test('a second signal ends it at once', async () => {
+  const { server, arrived, port } = await slowService();
+  await using running = new Running(['run', file('stuck.yaml', slow(port, '1h'))]);
+  const response = fetch(await running.url()).catch(error => error as Error);
+  await arrived;
+  running.child.kill('SIGTERM');
+  await running.output('stderr', /"msg":"stopping/);
+  running.child.kill('SIGINT');
+  assert.equal((await running.ended).code, 130);
+  assert.ok((await response) instanceof Error);
+  server.closeAllConnections();
+  server.close();
+});
+
+test('the drain limit ends requests that do not', async () => {
+  const { server, arrived, port } = await slowService();
+  await using running = new Running(['run', file('drain.yaml', slow(port, '50ms'))]);
+  const response = fetch(await running.url()).catch(error => error as Error);
+  await arrived;
+  const { code, stderr } = await running.stop();
+  assert.equal(code, 0, stderr);
+  assert.ok((await response) instanceof Error);
+  server.closeAllConnections();
+  server.close();
+});
+
+test('an idle connection does not hold the stop up', async () => {
+  await using running = new Running(['run', 'config/minimal.yaml', '--port', '0']);
+  const { port, hostname } = new URL(await running.url());
+  const socket = connect(Number(port), hostname);
+  await once(socket, 'connect');
+  socket.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n');
+  await once(socket, 'data');
+  const closed = once(socket, 'close');
+  socket.resume();
+  assert.equal((await running.stop()).code, 0);
+  await closed;
+});
+
+test('an address in use: exit code 1, one line, nothing on stdout', async () => {
+  const taken = createNetServer();
+  taken.listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  const { port } = taken.address() as AddressInfo;
+  const { code, stdout, stderr } = await weir(['run', 'config/minimal.yaml', '--port', String(port)]);
+  taken.close();
+  assert.deepEqual({ code, stdout }, { code: 1, stdout: '' });
+  const lines = stderr.trimEnd().split('\n');
+  assert.match(lines.at(-1) ?? '', new RegExp(`127\\.0\\.0\\.1:${port}.*in use`));
+});
+
+test('a filter that does not start: exit code 1, and nothing listens', async () => {
+  file('text.wasm', 'hello');
+  const path = file(
+    'half.yaml',
+    `listeners: [{address: "127.0.0.1:0", routes: [{upstream: app, filters: [f]}]}]\nfilters: {f: {module: text.wasm}}\n${echo}`,
+  );
+  const { code, stdout, stderr } = await weir(['run', path]);
+  assert.deepEqual({ code, stdout }, { code: 1, stdout: '' });
+  assert.ok(stderr.startsWith(`${path}:2:11: filters.f: `), stderr);
+  assert.equal(stderr.trimEnd().split('\n').length, 1);
+});
+
+test('--log-level and log.format: JSON by default, readable on request', async () => {
+  const pretty = file(
+    'pretty.yaml',
+    `listeners: [{address: "127.0.0.1:0", routes: [{upstream: app}]}]\n${echo}log: {format: pretty}`,
+  );
+  await using running = new Running(['run', pretty]);
+  await running.url();
+  const { stderr } = await running.stop();
+  assert.match(stderr, /INFO.*: stopped\n/);
+  await using quiet = new Running(['run', 'config/minimal.yaml', '--port', '0', '--log-level', 'fatal']);
+  await quiet.url();
+  assert.deepEqual((await quiet.stop()).stderr, '');
+});
+
+test('a reader of stdout that goes away ends nothing', async () => {
+  await using running = new Running(['run', 'config/minimal.yaml', '--port', '0']);
+  running.child.stdout?.destroy();
+  const [, url] = await running.output('stderr', /"addresses":\["([^"]+)"\],"msg":"started"/);
+  assert.equal((await fetch(url!)).status, 200);
+  assert.equal((await running.stop()).code, 0);
+});
