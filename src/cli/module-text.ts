@@ -26,7 +26,7 @@ export function moduleText(file: string, report: ModuleReport): string {
   if (report.memory !== null) facts.push(['Memory', memoryText(report.memory)]);
   const built = Object.entries(report.producers).map(([name, value]) => `${name} ${value}`.trim());
   if (built.length > 0) facts.push(['Built with', built.join(', ')]);
-  if (report.kind === 'core') facts.push(['Callbacks', report.callbacks.join(', ') || 'none']);
+  if (report.kind === 'core') facts.push(['Callbacks', report.callbacks.toSorted().join(', ') || 'none']);
   if (report.kind === 'core') {
     facts.push(['Bodies', report.mayChangeBody ? 'may change them' : 'cannot change them: no import for it']);
   }
@@ -48,11 +48,18 @@ export function moduleText(file: string, report: ModuleReport): string {
 }
 
 function headline(report: ModuleReport): string {
-  const language = report.language === '' ? '' : `${report.language}, `;
+  const language = languageOf(report);
   const size = bytesText(report.size);
   if (report.kind === 'component') return `component, ${language}${size}`;
   const abi = report.abi === null ? 'no Proxy-Wasm ABI: not a filter' : `Proxy-Wasm ABI ${report.abi}`;
   return `${abi}, ${language}${size}`;
+}
+
+/** `Rust, ` or nothing. Some toolchains leave the language out and name only their compiler. */
+function languageOf({ language, producers }: ModuleReport): string {
+  const compiler = producers['processed-by'] ?? '';
+  const known = language === '' && compiler.startsWith('rustc') ? 'Rust' : language;
+  return known === '' ? '' : `${known}, `;
 }
 
 function memoryText({ initialBytes, maximumBytes }: NonNullable<ModuleReport['memory']>): string {
@@ -61,12 +68,12 @@ function memoryText({ initialBytes, maximumBytes }: NonNullable<ModuleReport['me
 }
 
 function grouped(imports: ModuleReport['imports']): string[] {
-  const groups = new Map<string, string[]>();
+  const groups = new Map<string, Set<string>>();
   for (const { module, name } of imports) {
     const chapter = chapterOf(module, name);
-    groups.set(chapter, [...(groups.get(chapter) ?? []), name]);
+    groups.set(chapter, (groups.get(chapter) ?? new Set()).add(name));
   }
-  return table([...groups].map(([chapter, names]) => [chapter, names.sort().join(', ')]));
+  return table([...groups].map(([chapter, names]) => [chapter, [...names].sort().join(', ')]));
 }
 
 function chapterOf(module: string, name: string): string {
