@@ -4,6 +4,7 @@
 //! header (a value it finds malformed, a limit that is reached), and a request must never be able to cause a
 //! trap, so the calls here return the status.
 
+pub mod body;
 pub mod config;
 pub mod headers;
 pub mod local;
@@ -23,4 +24,15 @@ pub fn log(level: LogLevel, message: &str) {
         fn proxy_log(level: u32, data: *const u8, size: usize) -> u32;
     }
     unsafe { proxy_log(level as u32, message.as_ptr(), message.len()) };
+}
+
+/// Seconds since 1970 by the host's clock.
+pub fn now() -> Option<f64> {
+    #[link(wasm_import_module = "env")]
+    unsafe extern "C" {
+        fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
+    }
+    let mut time = 0_u64;
+    let status = unsafe { proxy_get_current_time_nanoseconds(&mut time) };
+    (status == 0).then_some(time as f64 / 1e9)
 }
