@@ -1,0 +1,66 @@
+import type { FilterConfig, RouteConfig, WeirConfig } from '../config/types.ts';
+import type { WeirError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { Proxy } from '../proxy/proxy.ts';
+import { loadFilters, StartError } from './filters.ts';
+
+/** A proxy that serves. */
+export interface RunningWeir {
+  /** Where it listens, in the order of the configuration; `url` for example `http://127.0.0.1:8080`. */
+  readonly addresses: readonly { readonly listener: string; readonly url: string }[];
+  /**
+   * Stops: no new connections; requests in flight get `shutdown.drain` to end; then the filters' contexts end.
+   * Resolves when all is closed; calls after the first wait for the same end.
+   */
+  close(): Promise<void>;
+}
+
+/** The filters that some route uses, in the order of the configuration. */
+function filtersInUse(config: WeirConfig): FilterConfig[] {
+  const routes: RouteConfig[] = config.listeners.flatMap(l => l.routes);
+  const names = new Set(routes.flatMap(route => route.filters));
+  return [...config.filters.values()].filter(filter => names.has(filter.name));
+}
+
+function urlOf(host: string, port: number): string {
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+/**
+ * Loads and starts every filter that a route uses, then listens: a process never serves with half its filters.
+ * @throws StartError with every filter's fault; WeirError LISTEN_FAILED. Nothing stays open then.
+ */
+export async function startWeir(config: WeirConfig, log: Log): Promise<RunningWeir> {
+  const { filters, errors } = await loadFilters(filtersInUse(config), config.modules.cache, log);
+  if (errors.length > 0) {
+    filters.close();
+    throw new StartError(errors);
+  }
+  const { listeners, upstreams, server } = config;
+  const proxy = new Proxy({ listeners, upstreams, server, log, chainOf: route => filters.chain(route.filters) });
+  try {
+    const bound = await proxy.listen();
+    let closing: Promise<void> | undefined;
+    const close = async () => {
+      await proxy.close({ drain: config.shutdown.drain });
+      filters.close();
+    };
+    return {
+      addresses: bound.map(({ listener, host, port }) => ({ listener, url: urlOf(host, port) })),
+      close: () => {
+        closing ??= close();
+        return closing;
+      },
+    };
+  } catch (error) {
+    filters.close();
+    throw error;
+  }
+}
+
+/** Loads and starts every filter of a configuration once, also those that no route uses. Empty: all is well. */
+export async function checkFilters(config: WeirConfig, log: Log): Promise<readonly WeirError[]> {
+  const { filters, errors } = await loadFilters([...config.filters.values()], config.modules.cache, log);
+  filters.close();
+  return errors;
+}
