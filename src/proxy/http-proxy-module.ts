@@ -1,0 +1,22 @@
+import { createRequire } from 'node:module';
+import type HttpProxy from 'http-proxy';
+
+const require = createRequire(import.meta.url);
+
+/**
+ * http-proxy 1.18.1 reads `util._extend` when it is loaded and calls it per request, which makes Node print
+ * DEP0060. Object.assign is what that function is; http-proxy keeps the one it finds.
+ */
+function load(): typeof HttpProxy {
+  const util = require('node:util') as object;
+  const original = Object.getOwnPropertyDescriptor(util, '_extend');
+  Object.defineProperty(util, '_extend', { value: Object.assign, configurable: true, writable: true });
+  try {
+    return require('http-proxy') as typeof HttpProxy;
+  } finally {
+    if (original !== undefined) Object.defineProperty(util, '_extend', original);
+  }
+}
+
+/** http-proxy, loaded so that it prints no deprecation warning. */
+export const httpProxy: typeof HttpProxy = load();

@@ -1,0 +1,225 @@
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerOptions,
+  ServerResponse,
+} from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { ListenerConfig, ServerLimits } from '../config/types.ts';
+import { WeirError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { RequestHeaders } from '../message/headers.ts';
+import { ClientConnection } from './client-connection.ts';
+import { type ExchangeContext, HttpExchange } from './exchange.ts';
+import { clientErrorStatus, refuse, refuseConnection } from './refusal.ts';
+import { readRequestHead } from './request-head.ts';
+import type { Router } from './router.ts';
+
+/** Where a listener ended up: the port is the real one. */
+export interface BoundAddress {
+  readonly listener: string;
+  readonly host: string;
+  readonly port: number;
+}
+
+/** One address that clients connect to: an HTTP/1.1 server that turns requests into exchanges. */
+export class Listener implements ExchangeContext {
+  readonly name: string;
+  readonly log: Log;
+  router: Router;
+  draining = false;
+  readonly #config: ListenerConfig;
+  readonly #server: Server;
+  readonly #connections = new WeakMap<Duplex, ClientConnection>();
+  readonly #upgraded = new Set<Socket>();
+  #active = 0;
+  #onIdle: (() => void) | undefined;
+
+  constructor(config: ListenerConfig, router: Router, limits: ServerLimits, log: Log) {
+    this.name = config.name;
+    this.log = log;
+    this.router = router;
+    this.#config = config;
+    const { headersTimeout, requestTimeout, keepAliveTimeout, maxHeaderSize } = limits;
+    const options: ServerOptions = {
+      headersTimeout,
+      requestTimeout,
+      keepAliveTimeout,
+      maxHeaderSize,
+      connectionsCheckingInterval: checkingInterval(headersTimeout, requestTimeout),
+      insecureHTTPParser: false,
+      // readRequestHead asks for Host, and answers as we do.
+      requireHostHeader: false,
+      // A request without a body needs no stream for one.
+      optimizeEmptyRequests: true,
+      noDelay: true,
+      shouldUpgradeCallback: isWebSocket,
+    };
+    this.#server = createServer(options);
+    // Bounded by maxHeaderSize; above a count Node would drop fields silently.
+    this.#server.maxHeadersCount = 0;
+    this.#server.on('request', (req, res) => this.#onRequest(req, res));
+    // Both are judged by readRequestHead.
+    this.#server.on('checkContinue', (req, res) => this.#onRequest(req, res));
+    this.#server.on('checkExpectation', (req, res) => this.#onRequest(req, res));
+    this.#server.on('upgrade', (req, socket, head) => this.#onUpgrade(req, socket, head));
+    this.#server.on('connect', (_req, socket) => refuseConnection(socket, 405, 'CONNECT is not supported'));
+    this.#server.on('clientError', (error, socket) => this.#onClientError(error, socket));
+  }
+
+  /** Binds. A port that can't be had is a WeirError LISTEN_FAILED. */
+  listen(): Promise<BoundAddress> {
+    const { host, port, name } = this.#config;
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(this.#config, error)));
+      this.#server.listen({ host, port }, () => {
+        this.#server.removeAllListeners('error');
+        this.#server.on('error', error => this.log.error({ listener: name, error }, 'listener error'));
+        const address = this.#server.address() as AddressInfo;
+        resolve({ listener: name, host, port: address.port });
+      });
+    });
+  }
+
+  /**
+   * Stops accepting, lets exchanges in flight end within `drain` ms (their connections close after them), then ends
+   * everything that is left, WebSocket tunnels too.
+   */
+  async close(drain: number): Promise<void> {
+    if (!this.#server.listening) return;
+    this.draining = true;
+    const closed = new Promise<void>(resolve => this.#server.close(() => resolve()));
+    this.#server.closeIdleConnections();
+    await this.#idle(drain);
+    for (const socket of this.#upgraded) socket.destroy();
+    this.#server.closeAllConnections();
+    await closed;
+  }
+
+  exchangeEnded(): void {
+    this.#active--;
+    if (!this.draining) return;
+    // Its head may have promised to keep the connection, before draining began.
+    setImmediate(() => this.#server.closeIdleConnections());
+    if (this.#busy === 0) this.#onIdle?.();
+  }
+
+  get #busy(): number {
+    return this.#active - this.#upgraded.size;
+  }
+
+  #idle(limit: number): Promise<void> {
+    return new Promise(resolve => {
+      if (this.#busy === 0) {
+        resolve();
+        return;
+      }
+      const timer = setTimeout(resolve, limit);
+      this.#onIdle = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  #connection(socket: Socket): ClientConnection {
+    let connection = this.#connections.get(socket);
+    if (connection === undefined) {
+      connection = new ClientConnection(socket);
+      this.#connections.set(socket, connection);
+    }
+    return connection;
+  }
+
+  #onRequest(req: IncomingMessage, res: ServerResponse): void {
+    const exchange = this.#exchange(req, res, false);
+    if (exchange !== undefined) exchange.request.start();
+  }
+
+  #exchange(req: IncomingMessage, res: ServerResponse, isUpgrade: boolean): HttpExchange | undefined {
+    const connection = this.#connection(req.socket);
+    const head = readRequestHead(req, connection.sourceAddress);
+    if ('refused' in head) {
+      this.log.debug({ part: 'client', listener: this.name, reason: head.reason }, 'request refused');
+      refuse(res, head.refused, head.reason);
+      return undefined;
+    }
+    const headers = new RequestHeaders(req.method ?? '', head.path, head.authority, 'http', req.rawHeaders);
+    const route = this.router.match(headers);
+    if (route === undefined) {
+      refuse(res, 404, 'no route', head.length === 0);
+      return undefined;
+    }
+    this.#active++;
+    return new HttpExchange(this, connection, req, res, head, headers, route, isUpgrade);
+  }
+
+  #onUpgrade(req: IncomingMessage, duplex: Duplex, head: Buffer): void {
+    // Over TCP it is always a socket.
+    const socket = duplex as Socket;
+    socket.on('error', () => socket.destroy());
+    if (this.draining) {
+      refuseConnection(socket, 503, 'shutting down');
+      return;
+    }
+    if (!isWebSocket(req)) {
+      refuseConnection(socket, 400, 'upgrade not supported');
+      return;
+    }
+    if (head.length > 0) socket.unshift(head);
+    const res = new ServerResponse(req);
+    res.shouldKeepAlive = false;
+    res.assignSocket(socket);
+    res.once('finish', () => {
+      res.detachSocket(socket);
+      socket.destroySoon();
+    });
+    const exchange = this.#exchange(req, res, true);
+    if (exchange === undefined) return;
+    this.#upgraded.add(socket);
+    socket.once('close', () => this.#upgraded.delete(socket));
+    exchange.request.start();
+  }
+
+  #onClientError(error: NodeJS.ErrnoException, duplex: Duplex): void {
+    const socket = duplex as Socket;
+    const connection = this.#connection(socket);
+    const status = clientErrorStatus(error);
+    if (connection.refused) return;
+    connection.refused = true;
+    this.log.debug({ part: 'client', listener: this.name, code: error.code }, 'client connection error');
+    // Part of a response is out: anything more would be taken for the rest of it.
+    if (status === 0 || connection.current?.responseStarted === true || !socket.writable) socket.destroy();
+    else refuseConnection(socket, status);
+  }
+}
+
+/** How often Node looks for connections past their time: often enough to end them at most a quarter late. */
+function checkingInterval(headersTimeout: number, requestTimeout: number): number {
+  const shortest = Math.min(headersTimeout || 60_000, requestTimeout || 60_000);
+  return Math.min(Math.max(Math.round(shortest / 4), 100), 5000);
+}
+
+/**
+ * Only WebSocket is carried. Any other Upgrade (h2c from curl --http2, say) is ignored, as RFC 9110 section 7.8
+ * allows, and the request goes its usual way: a tunnel for a protocol we can't read would pass the filters by.
+ */
+function isWebSocket(req: IncomingMessage): boolean {
+  return req.method === 'GET' && req.headers.upgrade?.toLowerCase() === 'websocket';
+}
+
+function listenError(config: ListenerConfig, error: NodeJS.ErrnoException): WeirError {
+  const { name, host, port } = config;
+  const remedy: Record<string, string> = {
+    EADDRINUSE: 'another process listens there: stop it, or choose another port',
+    EACCES: 'ports below 1024 need privileges: choose a higher one, or grant CAP_NET_BIND_SERVICE',
+    EADDRNOTAVAIL: 'no interface has this address: use one of this machine, 127.0.0.1 or 0.0.0.0',
+    ENOTFOUND: 'the host name has no address: use an IP address',
+  };
+  const hint = remedy[error.code ?? ''] ?? 'check the address';
+  return new WeirError('LISTEN_FAILED', `${name}: can't listen on ${host}:${port}: ${error.code} (${hint})`, {
+    cause: error,
+  });
+}

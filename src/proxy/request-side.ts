@@ -1,0 +1,272 @@
+import type { UpstreamError } from '../errors.ts';
+import { FieldMap, fieldValue, type RawFields, removeField } from '../message/fields.ts';
+import type { HttpExchange } from './exchange.ts';
+import { cleanTrailers, removeOwnFields } from './framing.ts';
+import { type BodySource, RequestBody } from './request-body.ts';
+import type { RequestHead } from './request-head.ts';
+import type { UpstreamCall, UpstreamRequest } from './transport.ts';
+import type { Endpoint } from './upstream.ts';
+
+const EMPTY = Buffer.alloc(0);
+/** Of a body that nobody wants, this much is read so that the client sees our answer: bytes, and ms. */
+const DISCARD_BYTES = 1024 * 1024;
+const DISCARD_TIME = 2000;
+/** A body up to this length is expected to arrive whole: its connection is kept after an early answer. */
+const SMALL_BODY = 64 * 1024;
+/** RFC 9110 section 9.2.1: repeating one changes nothing. */
+const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
+
+/** The way of a request: from the client through the chain, if it looks at bodies, to an upstream. */
+export class RequestSide implements BodySource {
+  /** Body bytes received. */
+  size = 0;
+  readonly #exchange: HttpExchange;
+  /** As the client declared: 0 without a body, -1 chunked. */
+  readonly #length: number;
+  #expectsContinue: boolean;
+  #outgoing: UpstreamRequest | undefined;
+  #body: RequestBody | null = null;
+  #call: UpstreamCall | undefined;
+  #endpoint: Endpoint | undefined;
+  #tried: Endpoint[] | undefined;
+  #attempts = 0;
+  #repeated = false;
+  /** Headers have passed the chain but wait for the body to know how long it is. */
+  #held = false;
+  #reading = false;
+  #received = false;
+  #abandoned = false;
+  #chainFull = false;
+  #bodyFull = false;
+  #discarded = 0;
+  #onDiscarded: (() => void) | undefined;
+
+  constructor(exchange: HttpExchange, head: RequestHead) {
+    this.#exchange = exchange;
+    this.#length = head.length;
+    this.#expectsContinue = head.expectsContinue;
+  }
+
+  /** URL of the endpoint tried last; empty before. */
+  get endpoint(): string {
+    return this.#endpoint?.url ?? '';
+  }
+
+  /** The client still owes body, more of it than is worth waiting for. */
+  get owesMuch(): boolean {
+    return (this.#length < 0 || this.#length > SMALL_BODY) && !this.#exchange.req.complete;
+  }
+
+  start(): void {
+    const { stream, chain } = this.#exchange;
+    const bodyless = this.#length === 0;
+    if (stream === undefined) {
+      this.sendHeaders(bodyless);
+      return;
+    }
+    stream.onRequestHeaders(bodyless);
+    // Also while headers are paused: the filter may be waiting for the body.
+    if (!bodyless && chain.requestBody && !this.#abandoned) this.#read();
+  }
+
+  sendHeaders(endOfStream: boolean): void {
+    if (this.#abandoned || !this.#exchange.reroute()) return;
+    const { chain, requestHeaders } = this.#exchange;
+    if (endOfStream || this.#length === 0) {
+      this.#dispatch(0);
+    } else if (
+      this.#length < 0 ||
+      (requestHeaders.mutated && fieldValue(requestHeaders.raw, 'content-length') === undefined)
+    ) {
+      this.#dispatch(-1);
+    } else if (this.#throughChain && chain.changesRequestBody) {
+      this.#held = true;
+    } else {
+      this.#dispatch(this.#length);
+    }
+  }
+
+  sendData(chunk: Buffer, endOfStream: boolean): void {
+    if (this.#abandoned) return;
+    if (this.#held) {
+      this.#held = false;
+      this.#dispatch(endOfStream ? chunk.length : -1);
+    }
+    this.#write(chunk, endOfStream);
+  }
+
+  sendTrailers(trailers: FieldMap): void {
+    if (this.#abandoned) return;
+    if (this.#held) {
+      this.#held = false;
+      this.#dispatch(-1);
+    }
+    this.#body?.end(cleanTrailers(trailers.raw.slice()));
+  }
+
+  pause(paused: boolean): void {
+    this.#chainFull = paused;
+    this.#flow();
+  }
+
+  bodyWanted(): void {
+    this.#bodyFull = false;
+    if (!this.#reading && !this.#abandoned && !this.#exchange.over) this.#read();
+    this.#flow();
+  }
+
+  /** Another endpoint, or the same once more, gets the request whose last try ended with `error`. False: none does. */
+  retry(error: UpstreamError): boolean {
+    const endpoint = this.#endpoint;
+    if (endpoint === undefined || this.#abandoned) return false;
+    const { upstream } = this.#exchange.route;
+    if (error.phase === 'connect') {
+      upstream.refused(endpoint);
+      this.#tried ??= [];
+      this.#tried.push(endpoint);
+    } else {
+      // A kept-alive connection may have been closed as the request went out. Only what can be repeated is.
+      if (error.code !== 'UPSTREAM_RESET' || this.#body !== null || this.#repeated) return false;
+      if (!SAFE_METHODS.has(this.#outgoing!.method)) return false;
+      this.#repeated = true;
+    }
+    const next = upstream.pick(this.#tried);
+    if (next === undefined) return false;
+    this.#body?.removeAllListeners();
+    this.#try(next);
+    return true;
+  }
+
+  resume(): void {
+    this.#call?.resume();
+  }
+
+  /** Ends the call, or never makes it, and drops what is left of the body. */
+  abandon(): void {
+    if (this.#abandoned) return;
+    this.#abandoned = true;
+    this.#call?.abort();
+    this.#body?.destroy();
+  }
+
+  /** The exchange is over. What the client still sends is read for a while, then its connection goes. */
+  close(): void {
+    this.abandon();
+    const { req } = this.#exchange;
+    if (req.complete || req.destroyed || this.#length === 0) return;
+    this.discard(() => {
+      if (!req.complete) req.socket.destroy();
+    });
+  }
+
+  /** Reads and drops what is left of the body, within limits, then calls `done`. */
+  discard(done: () => void): void {
+    const { req } = this.#exchange;
+    const hopeless = this.#length - this.size > DISCARD_BYTES;
+    // A client that waits for a 100 sends no body before it.
+    if (req.complete || req.destroyed || this.#expectsContinue || hopeless) {
+      done();
+      return;
+    }
+    const timer = setTimeout(() => this.#onDiscarded?.(), DISCARD_TIME);
+    this.#onDiscarded = () => {
+      this.#onDiscarded = undefined;
+      clearTimeout(timer);
+      done();
+    };
+    if (!this.#reading) this.#read();
+    req.once('close', () => this.#onDiscarded?.());
+    req.resume();
+  }
+
+  get #throughChain(): boolean {
+    return this.#exchange.stream !== undefined && this.#exchange.chain.requestBody;
+  }
+
+  #dispatch(length: number): void {
+    const { requestHeaders, stream } = this.#exchange;
+    // Filters may read their headers until the end: what only the wire needs goes into a copy.
+    const fields = stream === undefined ? requestHeaders.raw : requestHeaders.raw.slice();
+    if (requestHeaders.mutated) {
+      removeOwnFields(fields);
+      if (length > 0) fields.push('Content-Length', String(length));
+    } else if (length !== this.#length) {
+      removeField(fields, 'content-length');
+      if (length > 0) fields.push('Content-Length', String(length));
+    }
+    fields.push('Host', requestHeaders.authority);
+    this.#body = length === 0 ? null : new RequestBody(length, this);
+    const { method, path } = requestHeaders;
+    this.#outgoing = { method, path, headers: fields, body: this.#body };
+    const endpoint = this.#exchange.route.upstream.pick();
+    if (endpoint === undefined) this.#exchange.response.noEndpoint();
+    else this.#try(endpoint);
+  }
+
+  #try(endpoint: Endpoint): void {
+    const { response, isUpgrade } = this.#exchange;
+    this.#endpoint = endpoint;
+    this.#exchange.upstream = endpoint.info;
+    const attempt = ++this.#attempts;
+    const call = isUpgrade
+      ? endpoint.transport.upgrade(this.#outgoing!, response)
+      : endpoint.transport.dispatch(this.#outgoing!, response);
+    // An error reported before this may have led to the next try already.
+    if (attempt === this.#attempts) this.#call = call;
+  }
+
+  #read(): void {
+    this.#reading = true;
+    const { req, res } = this.#exchange;
+    if (this.#expectsContinue) {
+      this.#expectsContinue = false;
+      res.writeContinue();
+    }
+    req.on('data', (chunk: Buffer) => this.#onData(chunk));
+    req.on('end', () => this.#onEnd());
+  }
+
+  #onData(chunk: Buffer): void {
+    this.size += chunk.length;
+    if (this.#abandoned) {
+      this.#discarded += chunk.length;
+      if (this.#discarded > DISCARD_BYTES) this.#onDiscarded?.();
+      return;
+    }
+    const last = this.size === this.#length;
+    if (last) this.#received = true;
+    if (this.#throughChain) this.#exchange.stream!.onRequestData(chunk, last);
+    else this.#write(chunk, last);
+  }
+
+  #onEnd(): void {
+    if (this.#abandoned) {
+      this.#onDiscarded?.();
+      return;
+    }
+    if (this.#received) return;
+    this.#received = true;
+    const trailers: RawFields = cleanTrailers(this.#exchange.req.rawTrailers);
+    if (!this.#throughChain) this.#body?.end(trailers);
+    else if (trailers.length > 0) this.#exchange.stream!.onRequestTrailers(new FieldMap(trailers));
+    else this.#exchange.stream!.onRequestData(EMPTY, true);
+  }
+
+  #write(chunk: Buffer, end: boolean): void {
+    const body = this.#body;
+    if (body === null) return;
+    if (chunk.length > 0 && !body.write(chunk)) {
+      this.#bodyFull = true;
+      this.#flow();
+    }
+    if (end) body.end();
+  }
+
+  /** The client is read as long as neither the chain nor the upstream has its hands full. */
+  #flow(): void {
+    if (!this.#reading || this.#exchange.over) return;
+    const { req } = this.#exchange;
+    if (this.#abandoned || !(this.#chainFull || this.#bodyFull)) req.resume();
+    else req.pause();
+  }
+}

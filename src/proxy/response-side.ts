@@ -1,0 +1,363 @@
+import { STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { UpstreamError } from '../errors.ts';
+import { FieldMap, fieldValue, isFieldValue, type RawFields, removeField } from '../message/fields.ts';
+import { ResponseHeaders } from '../message/headers.ts';
+import type { HttpExchange } from './exchange.ts';
+import { cleanTrailers, removeOwnFields } from './framing.ts';
+import { readResponseHead } from './response-head.ts';
+import type { UpgradeHandler } from './transport.ts';
+import { joinTunnel, switchProtocols } from './tunnel.ts';
+
+const EMPTY = Buffer.alloc(0);
+
+/** The way of a response: from an upstream (or from us) through the chain, if it looks at it, to the client. */
+export class ResponseSide implements UpgradeHandler {
+  /** Body bytes received from the upstream, or sent as a local response. */
+  size = 0;
+  /** All of the response was handed to the connection. */
+  ended = false;
+  readonly #exchange: HttpExchange;
+  /** What the upstream said. */
+  #status = 0;
+  #statusText = '';
+  /** Body bytes to come, or -1: not known before it ends. */
+  #length = -1;
+  #announcesTrailers = false;
+  /** A response is on its way: the upstream's, a filter's, or ours. */
+  #begun = false;
+  #local = false;
+  #received = false;
+  /** Passed the chain, but waits for the body to know how long it is. */
+  #held: ResponseHeaders | undefined;
+  /** A body of ours that waits until its headers have passed the chain. */
+  #waiting: Buffer | undefined;
+  #headSent = false;
+  /** No body may follow the head: HEAD, 204, 304. */
+  #bodyless = false;
+  /** The connection closes after this, with request body still to come. */
+  #closing = false;
+  #chainFull = false;
+  #clientFull = false;
+  #listensForDrain = false;
+  #tunnel: Duplex | undefined;
+
+  constructor(exchange: HttpExchange) {
+    this.#exchange = exchange;
+    // Node would chunk for an HTTP/1.0 client that sends `TE: chunked`.
+    if (exchange.req.httpVersionMinor === 0) exchange.res.useChunkedEncodingByDefault = false;
+  }
+
+  onInformation(status: number, headers: RawFields): void {
+    const { req, res, over } = this.#exchange;
+    // HTTP/1.0 has no 1xx; a pipelined response whose turn hasn't come has no socket.
+    if (over || this.#begun || req.httpVersionMinor === 0 || res.socket === null) return;
+    if (readResponseHead(headers) === undefined) return;
+    let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Information'}\r\n`;
+    for (let i = 0; i < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`;
+    res.socket.write(`${head}\r\n`, 'latin1');
+  }
+
+  onHeaders(status: number, statusText: string, raw: RawFields): boolean {
+    const head = readResponseHead(raw);
+    if (head === undefined || status > 999) {
+      this.#upstreamFailed(new UpstreamError('UPSTREAM_PROTOCOL', 'response', 'ambiguous framing'));
+      return true;
+    }
+    this.#begun = true;
+    this.#status = status;
+    this.#statusText = statusText;
+    this.#length = head.length;
+    this.#announcesTrailers = head.announcesTrailers;
+    const end = this.#hasNoBody(status) || head.length === 0;
+    this.#received = end;
+    const { stream, chain } = this.#exchange;
+    if (stream !== undefined && chain.response) {
+      stream.onResponseHeaders(new ResponseHeaders(status, raw), end);
+    } else {
+      if (status === 204) removeField(raw, 'content-length');
+      this.#writeHead(status, raw, !end && head.length < 0, head.announcesTrailers);
+      if (end) this.#finish();
+    }
+    return end || !this.#full;
+  }
+
+  onData(chunk: Buffer): boolean {
+    this.size += chunk.length;
+    const last = this.size === this.#length;
+    this.#received = last;
+    if (this.#throughChain) this.#exchange.stream!.onResponseData(chunk, last);
+    else this.#write(chunk, last);
+    return last || !this.#full;
+  }
+
+  onComplete(trailers: RawFields): void {
+    if (this.#received) return;
+    this.#received = true;
+    cleanTrailers(trailers);
+    if (!this.#throughChain) this.#finish(EMPTY, trailers);
+    else if (trailers.length > 0) this.#exchange.stream!.onResponseTrailers(new FieldMap(trailers));
+    else this.#exchange.stream!.onResponseData(EMPTY, true);
+  }
+
+  onUpgrade(raw: RawFields, tunnel: Duplex): void {
+    const { stream, chain } = this.#exchange;
+    this.#begun = true;
+    this.#received = true;
+    this.#tunnel = tunnel;
+    readResponseHead(raw);
+    if (stream !== undefined && chain.response) stream.onResponseHeaders(new ResponseHeaders(101, raw), true);
+    else this.#switch(raw);
+  }
+
+  onError(error: UpstreamError): void {
+    if (this.#exchange.over) return;
+    // A body whose last byte came is whole: what its connection does after that is nothing to the client.
+    if (this.#received) return;
+    if (!this.#begun && this.#exchange.request.retry(error)) return;
+    this.#upstreamFailed(error);
+  }
+
+  /** The upstream has no endpoint left to try. */
+  noEndpoint(): void {
+    this.#upstreamFailed(new UpstreamError('UPSTREAM_CONNECT', 'connect', 'no endpoint'), 503);
+  }
+
+  beginLocal(): void {
+    this.#begun = true;
+    this.#local = true;
+    this.#received = true;
+    this.#length = -1;
+    this.#held = undefined;
+    this.#waiting = undefined;
+    this.#dropTunnel();
+  }
+
+  /** Headers that passed the chain. */
+  sendHeaders(headers: ResponseHeaders, endOfStream: boolean): void {
+    if (this.#headSent) return;
+    if (this.#tunnel !== undefined) {
+      if (headers.status === 101) {
+        this.#switch(headers.raw);
+        return;
+      }
+      this.#dropTunnel();
+    }
+    const { raw, status, mutated } = headers;
+    let keepsLength = this.#length >= 0;
+    if (mutated || this.#local) {
+      keepsLength = removeOwnFields(raw) && keepsLength;
+      if (keepsLength) raw.push('Content-Length', String(this.#length));
+    }
+    const announces =
+      mutated || this.#local ? fieldValue(raw, 'trailer') !== undefined : this.#announcesTrailers;
+    if (this.#hasNoBody(status)) {
+      if (status === 204) removeField(raw, 'content-length');
+      // A HEAD's local response tells the length of what would have been sent.
+      if (this.#local && !endOfStream && status !== 204) this.#held = headers;
+      else this.#writeHead(status, raw, false, announces);
+    } else if (endOfStream) {
+      if (keepsLength && this.#length > 0) removeField(raw, 'content-length');
+      if (!keepsLength || this.#length > 0) raw.push('Content-Length', '0');
+      this.#writeHead(status, raw, false, announces);
+    } else if (
+      this.#local ||
+      (keepsLength && this.#throughChain && this.#exchange.chain.changesResponseBody)
+    ) {
+      this.#held = headers;
+    } else {
+      this.#writeHead(status, raw, !keepsLength, announces);
+    }
+    if (endOfStream) {
+      this.#finish();
+    } else if (this.#waiting !== undefined) {
+      const body = this.#waiting;
+      this.#waiting = undefined;
+      this.#write(body, true);
+    } else {
+      this.#flow();
+    }
+  }
+
+  /** Body that passed the chain. */
+  sendData(chunk: Buffer, endOfStream: boolean): void {
+    if (this.#local) this.size += chunk.length;
+    if (this.#held !== undefined) this.#release(endOfStream ? chunk.length : -1);
+    this.#write(chunk, endOfStream);
+  }
+
+  sendTrailers(trailers: FieldMap): void {
+    if (this.#held !== undefined) this.#release(-1);
+    this.#finish(EMPTY, cleanTrailers(trailers.raw.slice()));
+  }
+
+  pause(paused: boolean): void {
+    this.#chainFull = paused;
+    this.#flow();
+  }
+
+  /** Answers with a short text of ours, past the filters; resets the connection when a head is out. */
+  answer(status: number, text: string): void {
+    if (this.#exchange.over) return;
+    if (this.#headSent) {
+      this.reset();
+      return;
+    }
+    this.beginLocal();
+    this.#local = false;
+    const body = Buffer.from(`${status} ${text}\n`);
+    const raw = ['Content-Type', 'text/plain; charset=utf-8', 'Content-Length', String(body.length)];
+    this.#writeHead(status, raw, false, false);
+    this.#write(body, true);
+  }
+
+  /** Breaks the client's connection off: it must not take what it has for a whole response. */
+  reset(): void {
+    this.#exchange.request.abandon();
+    this.#dropTunnel();
+    const { socket } = this.#exchange.connection;
+    socket.resetAndDestroy();
+  }
+
+  /** The exchange is over. */
+  close(): void {
+    this.#dropTunnel();
+  }
+
+  get #throughChain(): boolean {
+    const { stream, chain } = this.#exchange;
+    return stream !== undefined && chain.response && chain.responseBody;
+  }
+
+  /** The upstream must wait: for the client, for the chain, or for headers that a filter holds back. */
+  get #full(): boolean {
+    return this.#chainFull || this.#clientFull || !(this.#headSent || this.#throughChain);
+  }
+
+  #hasNoBody(status: number): boolean {
+    return status === 204 || status === 304 || this.#exchange.req.method === 'HEAD';
+  }
+
+  #flow(): void {
+    if (!this.#full) this.#exchange.request.resume();
+  }
+
+  #upstreamFailed(error: UpstreamError, status = statusOf(error)): void {
+    const { request, stream, chain } = this.#exchange;
+    this.#exchange.logUpstreamError(error, request.endpoint);
+    request.abandon();
+    const text = `upstream ${describe(error)}`;
+    if (this.#begun || stream === undefined || !chain.response) {
+      this.answer(status, text);
+      return;
+    }
+    // As in Envoy, filters see the failure as they would see a response.
+    const body = Buffer.from(`${status} ${text}\n`);
+    const raw = ['Content-Type', 'text/plain; charset=utf-8', 'Content-Length', String(body.length)];
+    this.#begun = true;
+    this.#received = true;
+    this.#status = status;
+    this.#length = body.length;
+    const end = this.#hasNoBody(status);
+    if (!end && !chain.responseBody) this.#waiting = body;
+    stream.onResponseHeaders(new ResponseHeaders(status, raw), end);
+    if (!end && chain.responseBody && !this.#local && !this.#exchange.over) stream.onResponseData(body, true);
+  }
+
+  /** Sends the head that was held; `length` -1 when it isn't known yet. */
+  #release(length: number): void {
+    const { raw, status } = this.#held!;
+    this.#held = undefined;
+    removeField(raw, 'content-length');
+    if (length >= 0) raw.push('Content-Length', String(length));
+    this.#writeHead(status, raw, length < 0, fieldValue(raw, 'trailer') !== undefined);
+  }
+
+  #writeHead(status: number, raw: RawFields, chunked: boolean, announcesTrailers: boolean): void {
+    const { res, request, context } = this.#exchange;
+    this.#headSent = true;
+    this.#bodyless = this.#hasNoBody(status);
+    // Node refuses to announce trailers where none can follow.
+    if (announcesTrailers && !(chunked && res.useChunkedEncodingByDefault)) removeField(raw, 'trailer');
+    this.#closing = this.#local || this.#received ? request.owesMuch : false;
+    if (this.#closing || context.draining) raw.push('Connection', 'close');
+    const text = this.#statusText;
+    if (status === this.#status && text !== STATUS_CODES[status] && isFieldValue(text)) {
+      res.writeHead(status, text, raw);
+    } else {
+      res.writeHead(status, raw);
+    }
+  }
+
+  #write(chunk: Buffer, end: boolean): void {
+    if (this.ended) return;
+    if (end) {
+      this.#finish(chunk);
+      return;
+    }
+    if (this.#bodyless || chunk.length === 0) return;
+    const { res } = this.#exchange;
+    if (res.write(chunk)) return;
+    this.#clientFull = true;
+    if (this.#listensForDrain) return;
+    this.#listensForDrain = true;
+    res.on('drain', () => {
+      this.#clientFull = false;
+      this.#flow();
+    });
+  }
+
+  #finish(chunk: Buffer = EMPTY, trailers: RawFields = []): void {
+    if (this.ended) return;
+    this.ended = true;
+    const { res, request } = this.#exchange;
+    if (trailers.length > 0) {
+      const pairs: [string, string][] = [];
+      for (let i = 0; i < trailers.length; i += 2) pairs.push([trailers[i]!, trailers[i + 1]!]);
+      res.addTrailers(pairs);
+    }
+    if (this.#closing) {
+      // Closing at once would reset the connection under an answer that the client hasn't read.
+      if (chunk.length > 0 && !this.#bodyless) res.write(chunk);
+      else res.flushHeaders();
+      request.discard(() => res.end());
+    } else if (chunk.length > 0 && !this.#bodyless) {
+      res.end(chunk);
+    } else {
+      res.end();
+    }
+  }
+
+  #switch(raw: RawFields): void {
+    const tunnel = this.#tunnel!;
+    this.#tunnel = undefined;
+    this.#headSent = true;
+    this.ended = true;
+    const { res, connection } = this.#exchange;
+    switchProtocols(res, connection.socket, raw);
+    joinTunnel(connection.socket, tunnel);
+  }
+
+  #dropTunnel(): void {
+    this.#tunnel?.destroy();
+    this.#tunnel = undefined;
+  }
+}
+
+function statusOf(error: UpstreamError): number {
+  return error.code === 'UPSTREAM_TIMEOUT' ? 504 : 502;
+}
+
+/** For the client: what failed, but not where. */
+function describe(error: UpstreamError): string {
+  switch (error.code) {
+    case 'UPSTREAM_TIMEOUT':
+      return error.phase === 'connect' ? 'connection timed out' : 'timed out';
+    case 'UPSTREAM_PROTOCOL':
+      return 'sent an invalid response';
+    case 'UPSTREAM_CONNECT':
+      return 'connection failed';
+    default:
+      return 'connection lost';
+  }
+}

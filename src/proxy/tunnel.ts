@@ -1,0 +1,26 @@
+import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { type RawFields, removeField } from '../message/fields.ts';
+
+/** Answers a WebSocket handshake with 101 and takes the connection from `res`. */
+export function switchProtocols(res: ServerResponse, socket: Socket, raw: RawFields): void {
+  // RFC 9110 section 8.6: no Content-Length in a 1xx. The rest of the framing is gone already.
+  removeField(raw, 'content-length');
+  let head = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n';
+  for (let i = 0; i < raw.length; i += 2) head += `${raw[i]}: ${raw[i + 1]}\r\n`;
+  res.detachSocket(socket);
+  socket.write(`${head}\r\n`, 'latin1');
+}
+
+/** Carries bytes both ways until either end closes, then closes both. */
+export function joinTunnel(client: Socket, upstream: Duplex): void {
+  client.setTimeout(0);
+  client.setNoDelay(true);
+  client.setKeepAlive(true);
+  upstream.on('error', () => client.destroy());
+  client.on('error', () => upstream.destroy());
+  client.once('close', () => upstream.destroy());
+  upstream.once('close', () => client.destroySoon());
+  client.pipe(upstream).pipe(client);
+}
