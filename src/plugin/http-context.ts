@@ -39,11 +39,13 @@ export class HttpContext extends VmContext implements FilterContext {
   #requestBody: BodyBuffer | undefined;
   #responseBody: BodyBuffer | undefined;
 
+  /** @throws GuestError */
   constructor(root: RootContext, stream: HttpStream, options: HttpContextOptions, log: Log) {
-    super(root.vm, root.id, root.name, log);
+    super(root.vm, root.name, log);
     this.#root = root;
     this.#stream = stream;
     this.#options = options;
+    this.create(root.id);
   }
 
   onHeaders(direction: Direction, count: number, endOfStream: boolean): number {

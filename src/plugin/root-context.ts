@@ -12,9 +12,11 @@ export class RootContext extends VmContext {
   #vmConfig: BodyBuffer | undefined;
   #pluginConfig: BodyBuffer | undefined;
 
+  /** @throws GuestError */
   constructor(vm: Vm, identity: PluginIdentity, log: Log) {
-    super(vm, 0, identity.name, log);
+    super(vm, identity.name, log);
     this.identity = identity;
+    this.create(0);
   }
 
   /** proxy_on_vm_start: false when the guest refuses. The VM configuration is readable only here. */

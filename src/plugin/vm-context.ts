@@ -14,14 +14,20 @@ export class VmContext extends Context {
   #ended = false;
   #waitsForDone = false;
 
-  /** @throws GuestError when proxy_on_context_create fails. `parent` is 0 for a root context. */
-  constructor(vm: Vm, parent: number, name: string, log: Log) {
+  constructor(vm: Vm, name: string, log: Log) {
     super(vm.nextId(), name, log);
     this.vm = vm;
     this.#errors = log;
     vm.contexts.set(this.id, this);
-    const create = vm.callbacks.contextCreate;
-    if (create !== undefined) vm.call(this, 'proxy_on_context_create', create, this.id, parent, 0);
+  }
+
+  /**
+   * Tells the guest; `parent` is 0 for a root context. Whoever extends this calls it last in its constructor: the
+   * guest may use the context at once. @throws GuestError
+   */
+  protected create(parent: number): void {
+    const create = this.vm.callbacks.contextCreate;
+    if (create !== undefined) this.vm.call(this, 'proxy_on_context_create', create, this.id, parent, 0);
   }
 
   override log(level: number, message: string): void {
