@@ -1,0 +1,235 @@
+import wabt from 'wabt';
+import type { AbiVersion } from '../../src/abi/types.ts';
+
+/** Callbacks in the order of the index that a puppet passes to `test_on`. */
+export const CALLBACKS = [
+  'proxy_on_context_create',
+  'proxy_on_vm_start',
+  'proxy_on_configure',
+  'proxy_on_request_headers',
+  'proxy_on_request_body',
+  'proxy_on_request_trailers',
+  'proxy_on_response_headers',
+  'proxy_on_response_body',
+  'proxy_on_response_trailers',
+  'proxy_on_done',
+  'proxy_on_log',
+  'proxy_on_delete',
+] as const;
+export type CallbackName = (typeof CALLBACKS)[number];
+
+const NO_RESULT: ReadonlySet<string> = new Set([
+  'proxy_on_context_create',
+  'proxy_on_log',
+  'proxy_on_delete',
+]);
+const ONE_PARAM: ReadonlySet<string> = new Set(['proxy_on_done', 'proxy_on_log', 'proxy_on_delete']);
+const THREE_PARAMS: ReadonlySet<string> = new Set([
+  'proxy_on_request_headers',
+  'proxy_on_request_body',
+  'proxy_on_response_headers',
+  'proxy_on_response_body',
+]);
+
+/** Parameters of hostcalls: one letter each, i for i32 and l for i64. All return i32 but those with `>`. */
+const COMMON: Readonly<Record<string, string>> = {
+  proxy_done: '',
+  proxy_set_effective_context: 'i',
+  proxy_log: 'iii',
+  proxy_get_current_time_nanoseconds: 'i',
+  proxy_get_buffer_bytes: 'iiiii',
+  proxy_get_buffer_status: 'iii',
+  proxy_set_buffer_bytes: 'iiiii',
+  proxy_get_header_map_size: 'ii',
+  proxy_get_header_map_pairs: 'iii',
+  proxy_set_header_map_pairs: 'iii',
+  proxy_get_header_map_value: 'iiiii',
+  proxy_add_header_map_value: 'iiiii',
+  proxy_replace_header_map_value: 'iiiii',
+  proxy_remove_header_map_value: 'iii',
+  proxy_send_local_response: 'iiiiiiii',
+  proxy_get_property: 'iiii',
+  proxy_set_property: 'iiii',
+  proxy_set_tick_period_milliseconds: 'i',
+  proxy_http_call: 'iiiiiiiiii',
+  proxy_grpc_call: 'iiiiiiiiiiii',
+  proxy_grpc_stream: 'iiiiiiiii',
+  proxy_grpc_send: 'iiii',
+  proxy_grpc_cancel: 'i',
+  proxy_grpc_close: 'i',
+  proxy_get_status: 'iii',
+  proxy_get_shared_data: 'iiiii',
+  proxy_set_shared_data: 'iiiii',
+  proxy_register_shared_queue: 'iii',
+  proxy_resolve_shared_queue: 'iiiii',
+  proxy_enqueue_shared_queue: 'iii',
+  proxy_dequeue_shared_queue: 'iii',
+  proxy_define_metric: 'iiii',
+  proxy_record_metric: 'il',
+  proxy_increment_metric: 'il',
+  proxy_get_metric: 'ii',
+  proxy_call_foreign_function: 'iiiiii',
+};
+
+const V010 = {
+  proxy_get_configuration: 'ii',
+  proxy_continue_request: '',
+  proxy_continue_response: '',
+  proxy_clear_route_cache: '',
+};
+const V020 = { proxy_continue_stream: 'i', proxy_close_stream: 'i' };
+
+/** Every hostcall of a version, with its parameters. */
+export const HOSTCALL_TYPES: Readonly<Record<AbiVersion, Readonly<Record<string, string>>>> = {
+  '0.1.0': { ...COMMON, ...V010 },
+  '0.2.0': { ...COMMON, ...V020 },
+  '0.2.1': { ...COMMON, ...V020, proxy_get_log_level: 'i' },
+};
+
+/** Every function of WASI preview 1 (witx/wasi_snapshot_preview1.witx). */
+export const WASI_TYPES: Readonly<Record<string, string>> = {
+  args_get: 'ii',
+  args_sizes_get: 'ii',
+  clock_res_get: 'ii',
+  clock_time_get: 'ili',
+  environ_get: 'ii',
+  environ_sizes_get: 'ii',
+  fd_advise: 'illi',
+  fd_allocate: 'ill',
+  fd_close: 'i',
+  fd_datasync: 'i',
+  fd_fdstat_get: 'ii',
+  fd_fdstat_set_flags: 'ii',
+  fd_fdstat_set_rights: 'ill',
+  fd_filestat_get: 'ii',
+  fd_filestat_set_size: 'il',
+  fd_filestat_set_times: 'illi',
+  fd_pread: 'iiili',
+  fd_prestat_dir_name: 'iii',
+  fd_prestat_get: 'ii',
+  fd_pwrite: 'iiili',
+  fd_read: 'iiii',
+  fd_readdir: 'iiili',
+  fd_renumber: 'ii',
+  fd_seek: 'ilii',
+  fd_sync: 'i',
+  fd_tell: 'ii',
+  fd_write: 'iiii',
+  path_create_directory: 'iii',
+  path_filestat_get: 'iiiii',
+  path_filestat_set_times: 'iiiilli',
+  path_link: 'iiiiiii',
+  path_open: 'iiiiillii',
+  path_readlink: 'iiiiii',
+  path_remove_directory: 'iii',
+  path_rename: 'iiiiii',
+  path_symlink: 'iiiii',
+  path_unlink_file: 'iii',
+  poll_oneoff: 'iiii',
+  proc_exit: 'i>',
+  proc_raise: 'i',
+  random_get: 'ii',
+  sched_yield: '',
+  sock_accept: 'iii',
+  sock_recv: 'iiiiii',
+  sock_send: 'iiiii',
+  sock_shutdown: 'ii',
+};
+
+const wat = await wabt();
+
+/** WebAssembly text to bytes; exception handling is the older proposal's (try, catch_all). */
+export function assemble(text: string): Uint8Array {
+  const module = wat.parseWat('guest.wat', text, { exceptions: true });
+  try {
+    return new Uint8Array(module.toBinary({}).buffer);
+  } finally {
+    module.destroy();
+  }
+}
+
+export interface PuppetShape {
+  readonly abi: AbiVersion;
+  /** Callbacks it exports; default all. */
+  readonly callbacks?: readonly CallbackName[];
+  /** Module that WASI functions come from; default wasi_snapshot_preview1. */
+  readonly wasi?: 'wasi_snapshot_preview1' | 'wasi_unstable';
+  /** Hostcalls it doesn't import. */
+  readonly without?: readonly string[];
+}
+
+/** Where the puppet's own allocator begins to hand out memory: all before it is the test's. */
+export const HEAP = 65536;
+
+const types = (letters: string) =>
+  [...letters.replace('>', '')].map(c => (c === 'i' ? 'i32' : 'i64')).join(' ');
+const signature = (letters: string) => {
+  const params = types(letters);
+  return `${params === '' ? '' : `(param ${params})`} ${letters.endsWith('>') ? '' : '(result i32)'}`;
+};
+const locals = (count: number) => Array.from({ length: count }, (_, i) => `(local.get ${i})`).join(' ');
+
+/** A module that does nothing by itself: the test decides what its callbacks do, and calls out through it. */
+export function puppetText(shape: PuppetShape): string {
+  const wasiModule = shape.wasi ?? 'wasi_snapshot_preview1';
+  const imports: string[] = [];
+  const calls: string[] = [];
+  const refs: string[] = [];
+  const trampoline = (module: string, name: string, letters: string) => {
+    const count = letters.replace('>', '').length;
+    imports.push(`(import "${module}" "${name}" (func $${name} ${signature(letters)}))`);
+    calls.push(`(func $call_${name} ${signature(letters)} (call $${name} ${locals(count)}))`);
+    refs.push(name);
+  };
+  for (const [name, letters] of Object.entries(HOSTCALL_TYPES[shape.abi])) {
+    if (!shape.without?.includes(name)) trampoline('env', name, letters);
+  }
+  for (const [name, letters] of Object.entries(WASI_TYPES)) trampoline(wasiModule, name, letters);
+  const callbacks = (shape.callbacks ?? CALLBACKS).map(name => {
+    // 0.1.0 has no end_of_stream for headers.
+    const two = shape.abi === '0.1.0' && name.endsWith('_headers');
+    const params = ONE_PARAM.has(name) ? 1 : THREE_PARAMS.has(name) && !two ? 3 : 2;
+    const args = [0, 1, 2].map(i => (i < params ? `(local.get ${i})` : '(i32.const -1)')).join(' ');
+    const call = `(call $test_on (i32.const ${CALLBACKS.indexOf(name)}) ${args})`;
+    const result = NO_RESULT.has(name);
+    return `(func (export "${name}") (param ${'i32 '.repeat(params)}) ${result ? '' : '(result i32)'}
+      ${result ? `(drop ${call})` : call})`;
+  });
+  const handed = [...refs.map(name => `call_${name}`), 'set_mode', 'trap', 'grow'];
+  const hand = handed.map((name, i) => `(call $test_ref (i32.const ${i}) (ref.func $${name}))`).join('\n');
+  return `(module
+    ${imports.join('\n')}
+    (import "${wasiModule}" "test_on" (func $test_on (param i32 i32 i32 i32) (result i32)))
+    (import "${wasiModule}" "test_alloc" (func $test_alloc (param i32)))
+    (import "${wasiModule}" "test_ref" (func $test_ref (param i32 funcref)))
+    (memory (export "memory") 2 64)
+    (global $next (mut i32) (i32.const ${HEAP}))
+    (global $mode (mut i32) (i32.const 0))
+    ${calls.join('\n')}
+    (func $set_mode (param i32) (global.set $mode (local.get 0)))
+    (func $trap unreachable)
+    (func $grow (param i32) (result i32) (memory.grow (local.get 0)))
+    (func (export "proxy_on_memory_allocate") (param $size i32) (result i32) (local $at i32)
+      (call $test_alloc (local.get $size))
+      (if (i32.eq (global.get $mode) (i32.const 1)) (then (return (i32.const 0))))
+      (if (i32.eq (global.get $mode) (i32.const 2)) (then (return (i32.const 0xfffffff0))))
+      (if (i32.eq (global.get $mode) (i32.const 3)) (then (global.set $next (i32.or (global.get $next) (i32.const 1)))))
+      (if (i32.eq (global.get $mode) (i32.const 4)) (then (drop (memory.grow (i32.const 1)))))
+      (if (i32.eq (global.get $mode) (i32.const 5))
+        (then (return (i32.sub (i32.mul (memory.size) (i32.const 65536)) (i32.sub (local.get $size) (i32.const 1))))))
+      (if (i32.eq (global.get $mode) (i32.const 6)) (then (call $trap)))
+      (local.set $at (global.get $next))
+      (global.set $next (i32.add (local.get $at) (local.get $size)))
+      (local.get $at))
+    (elem declare func ${handed.map(name => `$${name}`).join(' ')})
+    (func (export "_initialize") ${hand})
+    (func (export "proxy_abi_version_${shape.abi.replaceAll('.', '_')}"))
+    ${callbacks.join('\n')}
+  )`;
+}
+
+/** Names behind the indexes of `test_ref`, in order. */
+export function puppetRefs(shape: PuppetShape): readonly string[] {
+  const env = Object.keys(HOSTCALL_TYPES[shape.abi]).filter(name => !shape.without?.includes(name));
+  return [...env, ...Object.keys(WASI_TYPES), 'set_mode', 'trap', 'grow'];
+}
