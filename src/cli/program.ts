@@ -70,7 +70,7 @@ function build(ended: (code: number) => void): Command {
     .addHelpText('after', example('weir run', 'weir run config/routes.yaml --port 0 --log-level debug'))
     .action(async (file: string, options: RunOptions) => {
       const { run } = await import('./run.ts');
-      ended(await run(file, options));
+      await run(file, options);
     });
 
   program

@@ -18,11 +18,11 @@ export interface RunOptions {
 const stopReserve = 5000;
 
 /**
- * `weir run`: serves until SIGTERM or SIGINT, then lets requests in flight end.
- * @returns the exit code: 0 after a stop on request
+ * `weir run`: serves until SIGTERM or SIGINT, then lets requests in flight end and ends the process: exit code 0,
+ * or 1 when they did not end in time.
  * @throws WeirError when the configuration or a filter is wrong or an address is taken: nothing is listening then
  */
-export async function run(file: string, options: RunOptions): Promise<number> {
+export async function run(file: string, options: RunOptions): Promise<never> {
   const config = override(loadConfig(file), options);
   const log = createLog(config.log);
   dieLogged(log);
@@ -32,12 +32,11 @@ export async function run(file: string, options: RunOptions): Promise<number> {
   process.stdout.write(runText(config, weir.addresses, version()));
   const signal = await stopped;
   log.info({ signal }, 'stopping: no new connections, requests in flight may end');
-  if (await closesInTime(weir, config.shutdown.drain + stopReserve)) {
-    log.info({}, 'stopped');
-    return 0;
-  }
-  log.error({}, 'requests in flight did not end in time: stopping anyway');
-  process.exit(1);
+  const inTime = await closesInTime(weir, config.shutdown.drain + stopReserve);
+  if (inTime) log.info({}, 'stopped');
+  else log.error({}, 'requests in flight did not end in time: stopping anyway');
+  // Not left to the event loop: a socket somebody forgot must not keep the process.
+  process.exit(inTime ? 0 : 1);
 }
 
 function override(config: WeirConfig, { port, logLevel }: RunOptions): WeirConfig {

@@ -232,7 +232,7 @@ const filter = documented(
     ),
     sha256: text('a SHA-256', value => sha256Pattern.test(value), {
       description: 'SHA-256 of the module: refuse other bytes.',
-      remedy: '64 hexadecimal digits, as sha256sum prints them',
+      remedy: '64 hexadecimal digits in quotes, as sha256sum prints them',
     }).optional(),
     config: payload('Plugin configuration').optional(),
     vmConfig: payload('VM configuration').optional(),

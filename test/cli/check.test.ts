@@ -55,7 +55,7 @@ test('every filter that does not start, with its place', async () => {
   cut: {module: cut.wasm}
   empty: {module: empty.wasm}
   component: {module: component.wasm}
-  hash: {module: ${addHeader}, sha256: ${'0'.repeat(64)}}
+  hash: {module: ${addHeader}, sha256: "${'0'.repeat(64)}"}
   refuses: {module: ${addHeader}, config: {nonsense: 1}}
   fine: {module: ${addHeader}, config: {header: x-a}}${rest}`,
   );

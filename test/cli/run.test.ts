@@ -64,7 +64,7 @@ test('several listeners, each with its routes', async () => {
   const [, ...sections] = running.stdout.split(/^(?=http:)/m);
   assert.equal(sections.length, 2);
   assert.match(sections[0] ?? '', /^ {2}POST \/a\/\* x-e: it's {2}app \(builtin:echo\)$/m);
-  assert.match(sections[1] ?? '', /^ {2}~\^\/b {7}app \(builtin:echo\)\n {2}everything {2}app/m);
+  assert.match(sections[1] ?? '', /^ {2}~\^\/b {8}app \(builtin:echo\)\n {2}everything {2}app/m);
   assert.equal((await fetch(`${url}/a/`, { method: 'POST', headers: { 'x-e': "it's" } })).status, 200);
 });
 

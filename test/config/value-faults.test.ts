@@ -313,7 +313,9 @@ const values: readonly [string, string, string[]][] = [
   [
     'sha256',
     filter('sha256: abc'),
-    ['1:45: filters.f.sha256: "abc" is not a SHA-256 (64 hexadecimal digits, as sha256sum prints them)'],
+    [
+      '1:45: filters.f.sha256: "abc" is not a SHA-256 (64 hexadecimal digits in quotes, as sha256sum prints them)',
+    ],
   ],
   [
     'environment name',
