@@ -13,9 +13,9 @@ export function matchPath(target: string): string {
 }
 
 function normalize(path: string): string {
-  const decoded = path.replace(/%([0-9A-Fa-f]{2})/g, (escape, hex: string) => {
+  const decoded = path.replace(/%([0-9A-Fa-f]{2})/g, (encoded, hex: string) => {
     const character = String.fromCharCode(Number.parseInt(hex, 16));
-    return /[A-Za-z0-9\-._~]/.test(character) ? character : escape.toUpperCase();
+    return /[A-Za-z0-9\-._~]/.test(character) ? character : encoded.toUpperCase();
   });
   const segments = decoded.split(/[/\\]+/);
   const out: string[] = [];

@@ -18,7 +18,7 @@ export interface ProxyOptions {
 }
 
 /** The proxy: listeners, their routes, and the upstreams they lead to. */
-export class Proxy {
+export class ReverseProxy {
   readonly upstreams: ReadonlyMap<string, Upstream>;
   readonly #listeners: readonly Listener[];
 
@@ -65,3 +65,5 @@ export class Proxy {
     await Promise.all([...this.upstreams.values()].map(upstream => upstream.close()));
   }
 }
+
+export { ReverseProxy as Proxy };

@@ -1,6 +1,6 @@
 import type { FilterChain } from '../../src/chain/types.ts';
 import type { RouteConfig, RouteMatch, ServerLimits, UpstreamConfig } from '../../src/config/types.ts';
-import { Proxy as WeirProxy } from '../../src/proxy/proxy.ts';
+import { ReverseProxy } from '../../src/proxy/proxy.ts';
 import { EMPTY_CHAIN } from './chain.ts';
 import { MemoryLog } from './log.ts';
 
@@ -28,7 +28,7 @@ export interface TestRoute {
 export interface TestProxy {
   readonly port: number;
   readonly log: MemoryLog;
-  readonly proxy: WeirProxy;
+  readonly proxy: ReverseProxy;
   close(drain?: number): Promise<void>;
 }
 
@@ -58,7 +58,7 @@ export async function startProxy(
     });
     return { name, match: route.match ?? {}, upstream: `upstream-${i + 1}`, filters: [] };
   });
-  const proxy = new WeirProxy({
+  const proxy = new ReverseProxy({
     listeners: [{ name: 'test', host: '127.0.0.1', port: 0, routes: configs }],
     upstreams,
     server: { ...LIMITS, ...limits },
