@@ -51,9 +51,12 @@ impl Context for Exchange {}
 
 impl HttpContext for Exchange {
     fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
-        if !self.rules.response.is_empty() && !self.rules.keep_accept_encoding {
-            // Otherwise a client could switch the rewriting of its responses off by asking for gzip.
-            headers::set(Map::Request, "accept-encoding", b"identity");
+        if !self.rules.response.is_empty() {
+            // Otherwise a client could get around the rewriting by asking for a part, or for gzip.
+            headers::remove(Map::Request, "range");
+            if !self.rules.keep_accept_encoding {
+                headers::set(Map::Request, "accept-encoding", b"identity");
+            }
         }
         self.rewriting = !end_of_stream && !self.rules.request.is_empty() && self.begin(Map::Request);
         Action::Continue

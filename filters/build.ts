@@ -1,0 +1,123 @@
+/** Builds the filters that Weir ships, or checks that the committed binaries belong to their sources. */
+
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { findAssemblyScript } from './build/assemblyscript.ts';
+import { findClang } from './build/clang.ts';
+import { binaryOf, FILTERS, type Filter, idOf, type Language, select } from './build/filters.ts';
+import { findGo } from './build/go.ts';
+import { differences, record } from './build/manifest.ts';
+import { findRust } from './build/rust.ts';
+import { Failed, Missing, type Toolchain } from './build/toolchain.ts';
+import { faults, keepExports } from './build/wasm.ts';
+
+const ROOT = import.meta.dirname;
+const MAX_BYTES = 3_000_000;
+
+const USAGE = `node filters/build.ts [--check] [filter…]
+
+Builds the named filters, or all of them, and notes in filters/manifest.json which sources each binary is from.
+
+  --check   build nothing: exit 1 when a binary or its sources are not those of the manifest
+  --help    this text
+
+Filters: ${FILTERS.map(idOf).join(', ')}`;
+
+const FIND: Readonly<Record<Language, () => Toolchain>> = {
+  rust: () => findRust(ROOT),
+  go: () => findGo(ROOT),
+  assemblyscript: () => findAssemblyScript(ROOT),
+  c: () => findClang(ROOT, 'c'),
+  cpp: () => findClang(ROOT, 'cpp'),
+};
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+function indented(text: string): string {
+  return text.replaceAll(/^/gm, '    ');
+}
+
+/** Builds one filter into its place. Returns the size of the binary. */
+function build(filter: Filter, toolchain: Toolchain, scratch: string): number {
+  const output = join(scratch, `${filter.name}.wasm`);
+  toolchain.build(filter, output);
+  const bytes = keepExports(readFileSync(output), filter.callbacks);
+  const localPaths = [resolve(ROOT, '..'), `${homedir()}/`, scratch, ...toolchain.localPaths];
+  const wrong = [...faults(bytes, filter.callbacks, localPaths)];
+  if (bytes.length > MAX_BYTES)
+    wrong.push(`it has ${bytes.length} bytes; more than ${MAX_BYTES} are not committed`);
+  if (wrong.length > 0) throw new Failed(`The binary was built, but:\n${wrong.join('\n')}`);
+  writeFileSync(join(ROOT, binaryOf(filter)), bytes);
+  record(ROOT, filter, toolchain.version);
+  return bytes.length;
+}
+
+/** Exit code. */
+function buildAll(filters: readonly Filter[]): number {
+  const toolchains = new Map<Language, Toolchain | Missing>();
+  const failed: string[] = [];
+  const scratch = mkdtempSync(join(tmpdir(), 'weir-filters-'));
+  process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
+  for (const filter of filters) {
+    const start = performance.now();
+    try {
+      if (!toolchains.has(filter.language)) toolchains.set(filter.language, find(filter.language));
+      const toolchain = toolchains.get(filter.language)!;
+      if (toolchain instanceof Missing) throw toolchain;
+      const size = build(filter, toolchain, scratch);
+      const seconds = ((performance.now() - start) / 1000).toFixed(1);
+      say(
+        `${idOf(filter).padEnd(26)} ${seconds.padStart(6)} s ${String(size).padStart(9)} bytes  ${toolchain.version}`,
+      );
+    } catch (error) {
+      failed.push(idOf(filter));
+      if (error instanceof Missing)
+        say(`${idOf(filter)}: not built, this is needed:\n${indented(error.message)}`);
+      else if (error instanceof Failed) say(`${idOf(filter)}: not built:\n${indented(error.message)}`);
+      else throw error;
+    }
+  }
+  if (failed.length === 0) return 0;
+  say(`Not built: ${failed.join(', ')}. The binaries that were there are untouched.`);
+  return 1;
+}
+
+function find(language: Language): Toolchain | Missing {
+  try {
+    return FIND[language]();
+  } catch (error) {
+    if (error instanceof Missing) return error;
+    throw error;
+  }
+}
+
+/** Exit code. */
+function check(filters: readonly Filter[]): number {
+  const found = [...differences(ROOT, filters)];
+  for (const difference of found) say(difference);
+  if (found.length === 0) say(`${filters.length} filters: every binary belongs to its sources.`);
+  return found.length === 0 ? 0 : 1;
+}
+
+function main(): number {
+  const options = { check: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } as const;
+  try {
+    const { values, positionals } = parseArgs({ options, allowPositionals: true });
+    if (values.help) {
+      say(USAGE);
+      return 0;
+    }
+    const filters = select(positionals);
+    return values.check ? check(filters) : buildAll(filters);
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    return 2;
+  }
+}
+
+process.exitCode = main();
