@@ -27,11 +27,23 @@ const fieldName = text('a header name', value => /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,
   remedy: 'letters, digits and hyphens, for example x-env; the host is matched with "host"',
 });
 
-const pathValue = text('a path', value => /^\/[^\s?#]*$/.test(value), {
-  description: 'A path prefix.',
-  remedy: 'start it with / and leave out query and blanks, or use {exact: …} or {regex: …}',
+const pathValue = text('a path', value => /^\/[^\s?#]*$/.test(value) && canMatch(value), {
+  description:
+    'A path in its plain form: no query, no dot segments, no double slashes, unneeded escapes decoded.',
+  remedy:
+    'start it with /, without query, dot segments, // and escapes that stand for letters (requests are matched with those resolved); other kinds are {exact: …} and {regex: …}',
   examples: ['/api/'],
 });
+
+/** Requests are matched in their normal form: a path in any other would wait forever. */
+function canMatch(path: string): boolean {
+  const escapesFit = path.split('%').every((text, index) => {
+    if (index === 0) return true;
+    const escape = /^[0-9A-F]{2}/.exec(text)?.[0];
+    return escape !== undefined && !/[\w.~-]/.test(String.fromCharCode(Number.parseInt(escape, 16)));
+  });
+  return escapesFit && /^[!-~]*$/.test(path) && !/\/\/|\\|\/\.\.?\//.test(path);
+}
 
 /** Why the text isn't a regular expression; empty when it is one. */
 function regexFault(value: unknown): string {

@@ -50,7 +50,10 @@ export interface RouteMatch {
   readonly headers?: Readonly<Record<string, string | true>>;
 }
 
-/** Matched against the path without query. A `regex` is JavaScript's (flag u), unanchored, and compiles. */
+/**
+ * Matched against the path without query, in its normal form: dot segments and double slashes resolved, escapes of
+ * unreserved characters decoded. A `regex` is JavaScript's (flag u), unanchored, and compiles.
+ */
 export interface PathMatch {
   readonly kind: 'prefix' | 'exact' | 'regex';
   readonly value: string;

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import { get, type IncomingMessage } from 'node:http';
+import { json } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { Running, repository, weir } from '../cli/command.ts';
 
@@ -26,3 +29,73 @@ for (const name of examples) {
     }
   });
 }
+
+/** What the echo says arrived. */
+interface Echo {
+  readonly headers: Readonly<Record<string, readonly string[]>>;
+  readonly body: string;
+}
+
+async function echoed(url: string, init: RequestInit = {}): Promise<{ response: Response; echo: Echo }> {
+  const response = await fetch(url, init);
+  assert.equal(response.status, 200);
+  return { response, echo: (await response.json()) as Echo };
+}
+
+test('config/weir.yaml: each of the three filters shows', async () => {
+  await using running = new Running(['run', 'config/weir.yaml', '--port', '0']);
+  const { response, echo } = await echoed(await running.url(), { headers: { cookie: 'session=abc' } });
+  assert.deepEqual(echo.headers['x-session'], ['abc']);
+  assert.deepEqual(echo.headers['x-hello'], ['from a Rust filter']);
+  assert.equal(response.headers.get('x-served-by'), 'weir');
+  assert.equal(response.headers.get('x-content-type-options'), 'nosniff');
+});
+
+test('config/auth.yaml: the token and the password in its comments open the doors', async () => {
+  const text = readFileSync(`${repository}config/auth.yaml`, 'utf8');
+  const token = /TOKEN=(ey\S+)/.exec(text)?.[1];
+  await using running = new Running(['run', 'config/auth.yaml', '--port', '0']);
+  const url = await running.url();
+  for (const path of ['/private', '/admin/', '/admin', '//x', '/%2e%2e/private']) {
+    assert.equal((await fetch(`${url}${path}`)).status, 401, path);
+  }
+  const bearer = await echoed(`${url}/private`, {
+    headers: { authorization: `Bearer ${token}`, 'x-user': 'root' },
+  });
+  assert.deepEqual(bearer.echo.headers['x-user'], ['anna']);
+  const basic = `Basic ${Buffer.from('anna:open sesame').toString('base64')}`;
+  const admin = await echoed(`${url}/admin/`, { headers: { authorization: basic } });
+  assert.deepEqual(admin.echo.headers['x-user'], ['anna']);
+  assert.equal(admin.echo.headers['authorization'], undefined);
+});
+
+test('config/routes.yaml: a visitor keeps the variant', async () => {
+  await using running = new Running(['run', 'config/routes.yaml', '--port', '0']);
+  const url = await running.url();
+  const first = await shop(url, {});
+  const cookie = /^shop-variant=(blue|green)/.exec(first.cookie ?? '');
+  assert.equal(first.variant, cookie?.[1]);
+  const again = await shop(url, { cookie: cookie?.[0] ?? '' });
+  assert.deepEqual(again, { variant: first.variant, cookie: undefined });
+  const canary = await shop(url, { 'x-env': 'canary' });
+  assert.deepEqual(canary, { variant: undefined, cookie: undefined });
+});
+
+/** fetch sets Host itself, so this one is plain node:http. */
+async function shop(url: string, headers: Record<string, string>) {
+  const request = get(url, { headers: { ...headers, host: 'shop.example.com' }, agent: false });
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  const echo = (await json(response)) as Echo;
+  return { variant: echo.headers['x-variant']?.[0], cookie: response.headers['set-cookie']?.[0] };
+}
+
+test('config/rewrite.yaml: both bodies are rewritten', async () => {
+  await using running = new Running(['run', 'config/rewrite.yaml', '--port', '0']);
+  const body = new URLSearchParams({ card: '1234' }).toString();
+  const { echo } = await echoed(await running.url(), {
+    method: 'POST',
+    body: `${body} anna@example.com`,
+    headers: { 'content-type': 'text/plain' },
+  });
+  assert.equal(echo.body, 'card=*** someone@example.com');
+});
