@@ -9,7 +9,7 @@ import {
 } from '../abi/types.ts';
 import type { Log } from '../log.ts';
 import type { BodyBuffer } from '../message/body.ts';
-import type { FieldMap, RawFields } from '../message/fields.ts';
+import { FieldMap, type RawFields } from '../message/fields.ts';
 import { isHostProperty, streamProperty } from './properties.ts';
 import type { RootContext } from './root-context.ts';
 import { type Direction, type FilterContext, type HttpStream, REQUEST, RESPONSE } from './types.ts';
@@ -158,7 +158,9 @@ export class HttpContext extends VmContext implements FilterContext {
   }
 
   override fields(map: number): FieldMap | undefined {
-    return this.#open === LOG_OPEN ? this.#map(map) : this.writableFields(map);
+    if (this.#open !== LOG_OPEN) return this.writableFields(map);
+    // A response that never came is empty, not unavailable (as in Envoy): SDKs panic when a map is refused there.
+    return this.#map(map) ?? (map === MapType.HTTP_RESPONSE_HEADERS ? new FieldMap() : undefined);
   }
 
   override writableFields(map: number): FieldMap | undefined {
