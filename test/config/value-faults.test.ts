@@ -220,42 +220,42 @@ const values: readonly [string, string, string[]][] = [
     'a path with a double slash',
     route('match: {path: /a//b}'),
     [
-      '1:80: listeners[0].routes[0].match.path: "/a//b" is not a path (write a prefix such as /api/, or one of {exact: /login}, {regex: ^/v[0-9]+/})',
+      '1:80: listeners[0].routes[0].match.path: "/a//b" matches no request: they are compared with dot segments and // resolved, letters and digits not escaped, other escapes in upper case (write a prefix such as /api/, or one of {exact: /login}, {regex: ^/v[0-9]+/})',
     ],
   ],
   [
     'a path with dot segments',
     route('match: {path: /a/../b}'),
     [
-      '1:80: listeners[0].routes[0].match.path: "/a/../b" is not a path (write a prefix such as /api/, or one of {exact: /login}, {regex: ^/v[0-9]+/})',
+      '1:80: listeners[0].routes[0].match.path: "/a/../b" matches no request: they are compared with dot segments and // resolved, letters and digits not escaped, other escapes in upper case (write a prefix such as /api/, or one of {exact: /login}, {regex: ^/v[0-9]+/})',
     ],
   ],
   [
     'a path with a needless escape',
     route('match: {path: /%61}'),
     [
-      '1:80: listeners[0].routes[0].match.path: "/%61" is not a path (write a prefix such as /api/, or one of {exact: /login}, {regex: ^/v[0-9]+/})',
+      '1:80: listeners[0].routes[0].match.path: "/%61" matches no request: they are compared with dot segments and // resolved, letters and digits not escaped, other escapes in upper case (write a prefix such as /api/, or one of {exact: /login}, {regex: ^/v[0-9]+/})',
     ],
   ],
   [
     'a path with an escape in lower case',
     route('match: {path: /%2f}'),
     [
-      '1:80: listeners[0].routes[0].match.path: "/%2f" is not a path (write a prefix such as /api/, or one of {exact: /login}, {regex: ^/v[0-9]+/})',
+      '1:80: listeners[0].routes[0].match.path: "/%2f" matches no request: they are compared with dot segments and // resolved, letters and digits not escaped, other escapes in upper case (write a prefix such as /api/, or one of {exact: /login}, {regex: ^/v[0-9]+/})',
     ],
   ],
   [
     'a path with a half escape',
     route('match: {path: "/100%"}'),
     [
-      '1:80: listeners[0].routes[0].match.path: "/100%" is not a path (write a prefix such as /api/, or one of {exact: /login}, {regex: ^/v[0-9]+/})',
+      '1:80: listeners[0].routes[0].match.path: "/100%" matches no request: they are compared with dot segments and // resolved, letters and digits not escaped, other escapes in upper case (write a prefix such as /api/, or one of {exact: /login}, {regex: ^/v[0-9]+/})',
     ],
   ],
   [
     'a path that is not ASCII',
     route('match: {path: /ü}'),
     [
-      '1:80: listeners[0].routes[0].match.path: "/ü" is not a path (write a prefix such as /api/, or one of {exact: /login}, {regex: ^/v[0-9]+/})',
+      '1:80: listeners[0].routes[0].match.path: "/ü" matches no request: they are compared with dot segments and // resolved, letters and digits not escaped, other escapes in upper case (write a prefix such as /api/, or one of {exact: /login}, {regex: ^/v[0-9]+/})',
     ],
   ],
   [
