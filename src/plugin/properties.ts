@@ -10,7 +10,7 @@ export interface PluginIdentity {
 }
 
 /** A property before it has its binary form (specification, "Properties"; Envoy, "Attributes"). */
-type Value = string | number | bigint | boolean | FieldMap | undefined;
+type Value = string | number | bigint | boolean | FieldMap | Buffer | undefined;
 
 const NANOSECONDS_PER_MILLISECOND = 1_000_000n;
 /** Envoy's value for a listener that takes requests from clients. */
@@ -19,6 +19,11 @@ const INBOUND = 1;
 /** Milliseconds to nanoseconds, as a duration or timestamp. */
 function nanoseconds(milliseconds: number): bigint {
   return (BigInt(Math.round(milliseconds * 1000)) * NANOSECONDS_PER_MILLISECOND) / 1000n;
+}
+
+/** Names from the configuration: unlike what comes from HTTP they are not one byte a character. */
+function utf8(text: string): Buffer {
+  return Buffer.from(text);
 }
 
 /**
@@ -38,7 +43,7 @@ function encode(value: Value): Uint8Array | undefined {
       return bytes;
     }
     case 'object':
-      return pairsToBytes(value.pairs());
+      return Buffer.isBuffer(value) ? value : pairsToBytes(value.pairs());
     default:
       return undefined;
   }
@@ -54,11 +59,11 @@ function fieldsSize(fields: FieldMap | undefined): number {
 function plugin(identity: PluginIdentity, name: string): Value {
   switch (name) {
     case 'plugin_name':
-      return identity.name;
+      return utf8(identity.name);
     case 'plugin_root_id':
-      return identity.rootId;
+      return utf8(identity.rootId);
     case 'plugin_vm_id':
-      return identity.vmId;
+      return utf8(identity.vmId);
     case 'listener_direction':
       return INBOUND;
     default:
@@ -179,9 +184,9 @@ function stream(identity: PluginIdentity, of: HttpStream, path: string): Value {
         ? undefined
         : peer(second, info.upstream.address, info.upstream.port);
     case 'cluster_name':
-      return info.upstream?.name;
+      return info.upstream === undefined ? undefined : utf8(info.upstream.name);
     case 'route_name':
-      return info.routeName;
+      return utf8(info.routeName);
     default:
       return second === '' ? plugin(identity, first!) : undefined;
   }
