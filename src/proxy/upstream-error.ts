@@ -28,10 +28,18 @@ export function upstreamError(cause: unknown, phase: UpstreamPhase): UpstreamErr
   const is = (kind: ErrorCode, at: UpstreamPhase) => new UpstreamError(kind, at, message, { cause });
   if (code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT')
     return is('UPSTREAM_TIMEOUT', 'response');
-  if (code.startsWith('HPE_') && code !== 'HPE_INVALID_EOF_STATE') return is('UPSTREAM_PROTOCOL', 'response');
-  if (code === 'UND_ERR_HEADERS_OVERFLOW') return is('UPSTREAM_PROTOCOL', 'response');
+  if (isParserError(cause, code)) return is('UPSTREAM_PROTOCOL', 'response');
+  if (code === 'UND_ERR_HEADERS_OVERFLOW' || code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH')
+    return is('UPSTREAM_PROTOCOL', 'response');
   // undici's words for an answer nobody asked for: a 100, a 101, bytes on an idle connection.
   if (message === 'bad response' || message === 'bad upgrade') return is('UPSTREAM_PROTOCOL', 'response');
   if (code === 'UND_ERR_INVALID_ARG' || code.startsWith('ERR_')) return is('UPSTREAM_PROTOCOL', 'request');
   return is('UPSTREAM_RESET', phase);
+}
+
+/** Bytes that are no HTTP; but not the end of the connection within a message, which both parsers report alike. */
+function isParserError(cause: unknown, code: string): boolean {
+  if (code === 'HPE_INVALID_EOF_STATE') return false;
+  if (code.startsWith('HPE_')) return true;
+  return cause instanceof Error && cause.name === 'HTTPParserError' && !cause.message.includes('EOF');
 }

@@ -14,9 +14,18 @@ interface Case {
 const post = (...lines: string[]) => `POST / HTTP/1.1\r\nHost: test\r\n${lines.join('\r\n')}`;
 
 const CASES: readonly Case[] = [
-  { what: 'Content-Length and Transfer-Encoding', bytes: post('Content-Length: 5', 'Transfer-Encoding: chunked', '', '0', '', '') },
-  { what: 'Transfer-Encoding and Content-Length', bytes: post('Transfer-Encoding: chunked', 'Content-Length: 5', '', '0', '', '') },
-  { what: 'two different Content-Length', bytes: post('Content-Length: 5', 'Content-Length: 6', '', 'hello!') },
+  {
+    what: 'Content-Length and Transfer-Encoding',
+    bytes: post('Content-Length: 5', 'Transfer-Encoding: chunked', '', '0', '', ''),
+  },
+  {
+    what: 'Transfer-Encoding and Content-Length',
+    bytes: post('Transfer-Encoding: chunked', 'Content-Length: 5', '', '0', '', ''),
+  },
+  {
+    what: 'two different Content-Length',
+    bytes: post('Content-Length: 5', 'Content-Length: 6', '', 'hello!'),
+  },
   { what: 'two equal Content-Length', bytes: post('Content-Length: 5', 'Content-Length: 5', '', 'hello') },
   { what: 'a list in Content-Length', bytes: post('Content-Length: 5, 5', '', 'hello') },
   { what: 'a signed Content-Length', bytes: post('Content-Length: +5', '', 'hello') },
@@ -24,21 +33,36 @@ const CASES: readonly Case[] = [
   { what: 'a hexadecimal Content-Length', bytes: post('Content-Length: 0x5', '', 'hello') },
   { what: 'an empty Content-Length', bytes: post('Content-Length:', '', '') },
   { what: 'a huge Content-Length', bytes: post('Content-Length: 99999999999999999999999', '', '') },
-  { what: 'a Content-Length that is no exact number', bytes: post('Content-Length: 9007199254740993', '', '') },
+  {
+    what: 'a Content-Length that is no exact number',
+    bytes: post('Content-Length: 9007199254740993', '', ''),
+  },
   { what: 'a space before the colon', bytes: post('Content-Length : 5', '', 'hello') },
   { what: 'another transfer coding', bytes: post('Transfer-Encoding: gzip', '', '') },
   { what: 'a second transfer coding', bytes: post('Transfer-Encoding: gzip, chunked', '', '0', '', '') },
-  { what: 'a transfer coding after chunked', bytes: post('Transfer-Encoding: chunked, identity', '', '0', '', '') },
-  { what: 'chunked twice', bytes: post('Transfer-Encoding: chunked', 'Transfer-Encoding: chunked', '', '0', '', '') },
+  {
+    what: 'a transfer coding after chunked',
+    bytes: post('Transfer-Encoding: chunked, identity', '', '0', '', ''),
+  },
+  {
+    what: 'chunked twice',
+    bytes: post('Transfer-Encoding: chunked', 'Transfer-Encoding: chunked', '', '0', '', ''),
+  },
   { what: 'a disguised chunked', bytes: post('Transfer-Encoding: xchunked', '', '0', '', '') },
   { what: 'a vertical tab before chunked', bytes: post('Transfer-Encoding: \x0bchunked', '', '0', '', '') },
   { what: 'an empty Transfer-Encoding', bytes: post('Transfer-Encoding:', '', '') },
   { what: 'a folded Transfer-Encoding', bytes: post('Transfer-Encoding:', ' chunked', '', '0', '', '') },
   { what: 'a folded field', bytes: post('X-A: 1', ' 2', '', '') },
-  { what: 'chunked in HTTP/1.0', bytes: 'POST / HTTP/1.0\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n' },
+  {
+    what: 'chunked in HTTP/1.0',
+    bytes: 'POST / HTTP/1.0\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+  },
   { what: 'bare line feeds', bytes: 'GET / HTTP/1.1\nHost: test\n\n' },
   { what: 'one bare line feed', bytes: 'GET / HTTP/1.1\r\nHost: test\nX-A: 1\r\n\r\n' },
-  { what: 'a bare carriage return in a value', bytes: 'GET / HTTP/1.1\r\nHost: test\r\nX-A: 1\rX-B: 2\r\n\r\n' },
+  {
+    what: 'a bare carriage return in a value',
+    bytes: 'GET / HTTP/1.1\r\nHost: test\r\nX-A: 1\rX-B: 2\r\n\r\n',
+  },
   { what: 'a NUL in a value', bytes: 'GET / HTTP/1.1\r\nHost: test\r\nX-A: 1\x002\r\n\r\n' },
   { what: 'a name that is no token', bytes: 'GET / HTTP/1.1\r\nHost: test\r\nX(A): 1\r\n\r\n' },
   { what: 'an empty name', bytes: 'GET / HTTP/1.1\r\nHost: test\r\n: 1\r\n\r\n' },
@@ -66,8 +90,16 @@ const CASES: readonly Case[] = [
   { what: 'no HTTP at all', bytes: '\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03' },
   { what: 'CONNECT', bytes: 'CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n', status: 405 },
   { what: 'an unknown expectation', bytes: post('Expect: 200-ok', 'Content-Length: 5', '', ''), status: 417 },
-  { what: 'headers over the limit', bytes: `GET / HTTP/1.1\r\nHost: a\r\nX-A: ${'a'.repeat(70_000)}\r\n\r\n`, status: 431 },
-  { what: 'too many headers', bytes: `GET / HTTP/1.1\r\nHost: a\r\n${'a:b\r\n'.repeat(1001)}\r\n`, status: 431 },
+  {
+    what: 'headers over the limit',
+    bytes: `GET / HTTP/1.1\r\nHost: a\r\nX-A: ${'a'.repeat(70_000)}\r\n\r\n`,
+    status: 431,
+  },
+  {
+    what: 'too many headers',
+    bytes: `GET / HTTP/1.1\r\nHost: a\r\n${'a:b\r\n'.repeat(1001)}\r\n`,
+    status: 431,
+  },
 ];
 
 describe('hygiene of requests', () => {
@@ -103,6 +135,14 @@ describe('hygiene of requests', () => {
     client.send(post('Transfer-Encoding: chunked', '', '5', 'hello', 'zz', ''));
     const response = await client.response();
     assert.equal(response.status, 400);
+    await client.untilClosed();
+    client.close();
+  });
+
+  it('refuses framing in trailers', async () => {
+    const client = await RawClient.open(proxy.port);
+    client.send(post('Transfer-Encoding: chunked', '', '0', 'Content-Length: 3', '', ''));
+    assert.equal((await client.response()).status, 400);
     await client.untilClosed();
     client.close();
   });
