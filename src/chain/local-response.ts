@@ -4,7 +4,6 @@ import type { LocalResponse } from '../plugin/types.ts';
 
 /** grpc-status for an HTTP status (gRPC, "HTTP to gRPC Status Code Mapping"); UNKNOWN for the others. */
 const GRPC_STATUS: Readonly<Record<number, number>> = {
-  200: 0,
   400: 13,
   401: 16,
   403: 7,
@@ -49,11 +48,18 @@ export function localMessage(request: RequestHeaders, response: LocalResponse): 
   removeField(raw, 'transfer-encoding');
   if (isGrpc(request)) {
     removeField(raw, 'content-type');
-    const status =
-      response.grpcStatus >= 0 ? response.grpcStatus : (GRPC_STATUS[response.status] ?? GRPC_UNKNOWN);
-    raw.push('content-type', 'application/grpc', 'grpc-status', String(status));
+    raw.push('content-type', 'application/grpc');
+    // As in Envoy: a status that the filter wrote among its headers counts, a message gives way to the body.
+    if (fieldValue(raw, 'grpc-status') === undefined) {
+      const status =
+        response.grpcStatus >= 0 ? response.grpcStatus : (GRPC_STATUS[response.status] ?? GRPC_UNKNOWN);
+      raw.push('grpc-status', String(status));
+    }
     const message = grpcMessage(response.body.toString('utf8').slice(0, 1024));
-    if (message !== '') raw.push('grpc-message', message);
+    if (message !== '') {
+      removeField(raw, 'grpc-message');
+      raw.push('grpc-message', message);
+    }
     return { headers: new ResponseHeaders(200, raw), body: Buffer.alloc(0) };
   }
   const bodyless = response.status === 204 || response.status === 304;
