@@ -40,6 +40,6 @@ export interface Host {
   done(): Status;
   /** ABI 0.1.0 only. */
   clearRouteCache(): Status;
-  /** ABI 0.1.0 only: the configuration that may be read now, or undefined. */
-  configuration(): BodyBuffer | undefined;
+  /** ABI 0.1.0 only: the configuration that may be read now, or an empty one. */
+  configuration(): BodyBuffer;
 }

@@ -1,7 +1,7 @@
 import type { Host } from '../abi/host.ts';
 import { LOG_LEVELS, Status } from '../abi/types.ts';
 import type { Log } from '../log.ts';
-import type { BodyBuffer } from '../message/body.ts';
+import { BodyBuffer } from '../message/body.ts';
 import type { FieldMap } from '../message/fields.ts';
 
 /** The smallest level, as an index into LOG_LEVELS, that a log keeps. */
@@ -80,7 +80,7 @@ export class Context implements Host {
     return Status.BAD_ARGUMENT;
   }
 
-  configuration(): BodyBuffer | undefined {
-    return undefined;
+  configuration(): BodyBuffer {
+    return new BodyBuffer();
   }
 }

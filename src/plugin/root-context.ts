@@ -50,8 +50,8 @@ export class RootContext extends VmContext {
     return undefined;
   }
 
-  override configuration(): BodyBuffer | undefined {
-    return this.#pluginConfig ?? this.#vmConfig ?? new BodyBuffer();
+  override configuration(): BodyBuffer {
+    return this.#pluginConfig ?? this.#vmConfig ?? super.configuration();
   }
 
   override property(path: string): Uint8Array | undefined {

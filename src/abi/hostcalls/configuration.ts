@@ -1,6 +1,5 @@
 import type { HostcallTable } from '../guest.ts';
 import { returnRange } from '../results.ts';
-import { Status } from '../types.ts';
 
 /** Chapter "Configuration". From 0.2.0 on, configuration is read as a buffer. */
 export const configuration010: HostcallTable = {
@@ -11,7 +10,6 @@ export const configuration010: HostcallTable = {
    */
   proxy_get_configuration: guest => (ptrPtr: number, sizePtr: number) => {
     const value = guest.host.configuration();
-    if (value === undefined) return Status.NOT_FOUND;
     return returnRange(guest, value, 0, value.length, ptrPtr, sizePtr);
   },
 };
