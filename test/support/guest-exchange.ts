@@ -1,3 +1,4 @@
+import { afterEach } from 'node:test';
 import type { Exchange, FilterChain, FilterStream, StreamFailure } from '../../src/chain/types.ts';
 import { FieldMap, type RawFields } from '../../src/message/fields.ts';
 import { RequestHeaders, ResponseHeaders } from '../../src/message/headers.ts';
@@ -95,6 +96,13 @@ export class FakeExchange implements Exchange {
   }
 }
 
+/** Streams that a test leaves open would keep the process waiting for their timers. */
+const open = new Set<FilterStream>();
+afterEach(() => {
+  for (const stream of open) stream.finish();
+  open.clear();
+});
+
 /** A stream on a chain, driven by the test. */
 export class Drive {
   readonly exchange: FakeExchange;
@@ -104,6 +112,7 @@ export class Drive {
     this.exchange = exchange;
     this.stream = chain.open(exchange);
     exchange.stream = this.stream;
+    open.add(this.stream);
   }
 
   get events(): string[] {
