@@ -1,11 +1,7 @@
 import { jsonSchema } from '../config/schema.ts';
 
-/** `weir schema`: prints the JSON Schema, exactly as config/weir.schema.json has it. */
+/** `weir schema`: prints the JSON Schema of configurations. */
 export function schema(): number {
-  process.stdout.write(schemaText());
+  process.stdout.write(`${JSON.stringify(jsonSchema(), null, 2)}\n`);
   return 0;
-}
-
-export function schemaText(): string {
-  return `${JSON.stringify(jsonSchema(), null, 2)}\n`;
 }

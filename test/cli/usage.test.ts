@@ -52,7 +52,10 @@ for (const [args, expected] of wrong) {
 test('schema prints the schema', async () => {
   const { code, stdout, stderr } = await weir(['schema']);
   assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
-  assert.equal(stdout, readFileSync(`${repository}config/weir.schema.json`, 'utf8'));
+  assert.deepEqual(
+    JSON.parse(stdout),
+    JSON.parse(readFileSync(`${repository}config/weir.schema.json`, 'utf8')),
+  );
 });
 
 test('run without a file says which one it looked for', async () => {
