@@ -50,6 +50,14 @@ export class ModuleCache {
       const code = (error as NodeJS.ErrnoException).code ?? 'unknown';
       throw new ModuleError('MODULE_NOT_FOUND', `can't read the module ${path} (${code})`, { cause: error });
     }
+    return this.checked(bytes, expected);
+  }
+
+  /**
+   * Compiles bytes. `expected`: their SHA-256 in hex, or empty.
+   * @throws ModuleError MODULE_HASH_MISMATCH and those of `compile`
+   */
+  async checked(bytes: Uint8Array, expected: string): Promise<CompiledModule> {
     if (expected !== '') {
       const actual = sha256(bytes);
       if (actual !== expected.toLowerCase()) {

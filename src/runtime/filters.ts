@@ -58,17 +58,25 @@ function placed(filter: FilterConfig, error: unknown): WeirError {
   return new WeirError(code, formatIssue(issue), { cause: error });
 }
 
-/** Compiles (in parallel) and starts (in order) each filter once. Never throws for a filter's fault. */
+/**
+ * Compiles (in parallel) and starts (in order) each filter once. Never throws for a filter's fault.
+ * `bytes`: modules that are at hand, by filter name; their files aren't read.
+ */
 export async function loadFilters(
   configs: readonly FilterConfig[],
   limits: ModuleCacheLimits,
   log: Log,
+  bytes: ReadonlyMap<string, Uint8Array> = new Map(),
 ): Promise<LoadedFilters> {
   const cache = new ModuleCache(limits);
   const registry = new VmRegistry(log);
   const plugins = new Map<string, Plugin>();
   const errors: WeirError[] = [];
-  const modules = await Promise.allSettled(configs.map(c => cache.load(c.module, c.sha256)));
+  const compile = ({ name, module, sha256 }: FilterConfig) => {
+    const given = bytes.get(name);
+    return given === undefined ? cache.load(module, sha256) : cache.checked(given, sha256);
+  };
+  const modules = await Promise.allSettled(configs.map(compile));
   configs.forEach((config, i) => {
     const result = modules[i] as PromiseSettledResult<CompiledModule>;
     try {

@@ -1,0 +1,27 @@
+import { pino } from 'pino';
+import type { Log } from '../log.ts';
+import { loadFilters, StartError } from '../runtime/filters.ts';
+import { type EmbeddedChain, NodeChain } from './embedded-chain.ts';
+import { type FilterChainOptions, resolveOptions } from './options.ts';
+
+/**
+ * Loads and starts filters, as a chain for a server of your own.
+ * @throws ConfigError for wrong options; StartError when filters can't be loaded or refuse to start. Both name every
+ * fault: `issues` of the one, `errors` of the other (each with a `code` and the ModuleError or PluginError as `cause`).
+ */
+export async function createFilterChain(options: FilterChainOptions): Promise<EmbeddedChain> {
+  const log = options.log ?? quietLog();
+  const { filters, bytes, cache } = resolveOptions(options);
+  const loaded = await loadFilters(filters, cache, log, bytes);
+  if (loaded.errors.length > 0) {
+    loaded.filters.close();
+    throw new StartError(loaded.errors);
+  }
+  const chain = loaded.filters.chain(filters.map(filter => filter.name));
+  return new NodeChain(chain, log, () => loaded.filters.close());
+}
+
+/** A library speaks up only when something is wrong. */
+function quietLog(): Log {
+  return pino({ level: 'warn', base: { name: 'weir' } }, pino.destination({ dest: 2, sync: true }));
+}
