@@ -225,8 +225,9 @@ export class Flow {
   }
 
   #limit(hold: Hold, plugin: Plugin): void {
-    if (hold.body.length <= plugin.bufferedBody) return;
-    if (hold.refuse) {
+    if (hold.body.length <= plugin.bufferedBody) {
+      this.#unpause(hold);
+    } else if (hold.refuse) {
       this.#owner.overLimit(this, plugin);
     } else if (!hold.paused) {
       hold.paused = true;
@@ -240,13 +241,16 @@ export class Flow {
     hold.stop = Stop.NONE;
     clearTimeout(hold.timer);
     hold.timer = undefined;
-    if (hold.paused) {
-      hold.paused = false;
-      if (--this.#pausedBy === 0) this.#owner.pauseSource(this.direction, false);
-    }
+    this.#unpause(hold);
     if (!headers) return false;
     this.headersFrom(i + 1, hold.headersEnd);
     return this.#owner.diverted(this);
+  }
+
+  #unpause(hold: Hold): void {
+    if (!hold.paused) return;
+    hold.paused = false;
+    if (--this.#pausedBy === 0) this.#owner.pauseSource(this.direction, false);
   }
 
   /** When filter i added trailers with the end of the body, they end the message instead. */

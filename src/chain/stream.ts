@@ -32,6 +32,9 @@ export class Stream implements FilterStream, HttpStream, FlowOwner {
   #responseTrailers: FieldMap | undefined;
   #properties: Map<string, Buffer> | undefined;
   readonly #changed: [boolean, boolean] = [false, false];
+  /** By direction: the source is paused, and should be. */
+  readonly #paused: [boolean, boolean] = [false, false];
+  readonly #mustPause: [boolean, boolean] = [false, false];
   /** The request direction was ended by a local response. */
   #answered = false;
   /** Nothing more may happen but `finish`. */
@@ -265,6 +268,16 @@ export class Stream implements FilterStream, HttpStream, FlowOwner {
   }
 
   pauseSource(direction: Direction, paused: boolean): void {
+    this.#mustPause[direction] = paused;
+    if (paused) this.#pauseAsAsked(direction);
+    // A source may deliver more the moment it is let go: first, all that was held must have gone on.
+    else queueMicrotask(() => this.#pauseAsAsked(direction));
+  }
+
+  #pauseAsAsked(direction: Direction): void {
+    const paused = this.#mustPause[direction];
+    if (this.#over || paused === this.#paused[direction]) return;
+    this.#paused[direction] = paused;
     if (direction === REQUEST) this.#exchange.pauseRequest(paused);
     else this.#exchange.pauseResponse(paused);
   }
