@@ -96,6 +96,8 @@ export class Listener implements ExchangeContext {
     for (const socket of this.#upgraded) socket.destroy();
     this.#server.closeAllConnections();
     await closed;
+    // Exchanges hear of their connection's end a moment after the server does.
+    while (this.#active > 0) await new Promise(resolve => setImmediate(resolve));
   }
 
   exchangeEnded(): void {
