@@ -40,6 +40,8 @@ class Hold {
 export interface FlowOwner {
   /** Filters in this direction's order: `at(0)` comes first. Undefined when the stream can't have it. */
   stage(direction: Direction, index: number): Stage;
+  /** A callback is next that may stop a filter which is not stopped: a resume asked for before is not for that stop. */
+  entering(direction: Direction, context: FilterContext): void;
   /** True when a callback ended the stream or gave it another course: the caller must go no further. */
   diverted(flow: Flow): boolean;
   headerCount(direction: Direction): number;
@@ -85,6 +87,7 @@ export class Flow {
       this.at = i;
       const { plugin, context } = owner.stage(direction, i);
       if (!takesHeaders(plugin.phases, direction)) continue;
+      owner.entering(direction, context);
       const action = context.onHeaders(direction, owner.headerCount(direction), endOfStream);
       if (owner.diverted(this)) return;
       if (action === HeadersAction.CONTINUE) continue;
@@ -116,6 +119,7 @@ export class Flow {
       const body = hold?.body ?? new BodyBuffer();
       body.append(data);
       this.at = i;
+      if (!stopped) owner.entering(direction, context);
       const action = context.onBody(direction, body, endOfStream);
       if (owner.diverted(this)) return;
       if (action !== BodyAction.CONTINUE) {
@@ -144,6 +148,7 @@ export class Flow {
       }
       if (takes) {
         this.at = i;
+        if (hold === undefined || hold.stop === Stop.NONE) owner.entering(direction, context);
         const action = context.onTrailers(direction, owner.trailerCount(direction));
         if (owner.diverted(this)) return;
         if (action !== TrailersAction.CONTINUE) {

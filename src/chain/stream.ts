@@ -212,10 +212,10 @@ export class Stream implements FilterStream, HttpStream, FlowOwner {
       this.#divert();
       return;
     }
-    const resumes = this.#resumes ?? [];
-    this.#resumes = undefined;
-    for (const { context, direction } of resumes) {
-      if (this.#over) return;
+    for (;;) {
+      const next = this.#resumes?.shift();
+      if (next === undefined || this.#over) return;
+      const { context, direction } = next;
       if (direction === RESPONSE) this.#response?.resume(context);
       else if (!this.#answered) this.#request.resume(context);
     }
@@ -232,6 +232,10 @@ export class Stream implements FilterStream, HttpStream, FlowOwner {
       this.#stages.push(stage);
     }
     return stage;
+  }
+
+  entering(direction: Direction, context: FilterContext): void {
+    this.#resumes = this.#resumes?.filter(r => r.context !== context || r.direction !== direction);
   }
 
   diverted(flow: Flow): boolean {
