@@ -34,6 +34,8 @@ export class RequestBody {
   #passed = false;
   #paused = false;
   #abandoned = false;
+  /** The end has passed, but Node would take the request for aborted if it ended before the parser is through. */
+  #endWaits = false;
   /** What passed, when the body had arrived before the chain could take it: Node's stream has ended already. */
   #late: Buffer[] | undefined;
 
@@ -153,7 +155,10 @@ export class RequestBody {
       if (chunk === null && !this.#req.destroyed) this.#forward(null);
       return true;
     }
-    if (this.#received) return true;
+    if (this.#received) {
+      if (chunk === null) this.#complete();
+      return true;
+    }
     if (chunk === null) {
       this.#received = true;
       const trailers = cleanTrailers([...this.#req.rawTrailers]);
@@ -167,6 +172,14 @@ export class RequestBody {
     return !this.#stopped && this.#hasRoom;
   }
 
+  /** The parser is through with the request. */
+  #complete(): void {
+    if (this.#behind !== undefined) this.#behind.#complete();
+    if (!this.#endWaits) return;
+    this.#endWaits = false;
+    this.#push.call(this.#req, null);
+  }
+
   #forward(chunk: Buffer | null): void {
     if (chunk === null) {
       if (this.#passed) return;
@@ -175,7 +188,8 @@ export class RequestBody {
     if (this.#behind !== undefined) {
       this.#behind.#take(chunk);
     } else if (this.#late === undefined) {
-      this.#push.call(this.#req, chunk);
+      this.#endWaits = chunk === null && !this.#req.complete;
+      if (!this.#endWaits) this.#push.call(this.#req, chunk);
     } else if (chunk !== null) {
       this.#late.push(chunk);
     } else if (this.#late.length > 0) {
