@@ -175,7 +175,7 @@ export class Stream implements FilterStream, HttpStream, FlowOwner {
   }
 
   clearRouteCache(): void {
-    this.#exchange.clearRouteCache();
+    if (!this.#over) this.#exchange.clearRouteCache();
   }
 
   bodyChanged(context: FilterContext, direction: Direction): void {
