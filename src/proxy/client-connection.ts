@@ -33,7 +33,7 @@ export class ClientConnection implements ConnectionInfo {
     this.sourcePort = socket.remotePort ?? 0;
     this.destinationAddress = plainAddress(socket.localAddress);
     this.destinationPort = socket.localPort ?? 0;
-    socket.once('close', () => this.#close());
+    socket.once('close', () => this.abandon());
   }
 
   /** The exchange whose response is next to be sent. */
@@ -50,7 +50,8 @@ export class ClientConnection implements ConnectionInfo {
     if (at >= 0) this.#exchanges.splice(at, 1);
   }
 
-  #close(): void {
+  /** Ends every exchange: nothing more can be answered in turn. */
+  abandon(): void {
     for (const exchange of [...this.#exchanges]) exchange.connectionClosed();
   }
 }

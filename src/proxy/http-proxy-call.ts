@@ -86,7 +86,7 @@ export class HttpProxyCall implements UpstreamCall {
 
   onError(error: Error): void {
     if (this.#over) return;
-    if (!this.#connected) {
+    if (!this.#connected && !isRefusedField(error)) {
       this.#fail(connectError(error));
       return;
     }
@@ -191,6 +191,11 @@ export class HttpProxyCall implements UpstreamCall {
       else expire();
     }, ms);
   }
+}
+
+/** node:http threw before it connected: a field or a target that it won't send. */
+export function isRefusedField(error: NodeJS.ErrnoException): boolean {
+  return error.code?.startsWith('ERR_') === true;
 }
 
 function pairs(fields: RawFields): [string, string][] {

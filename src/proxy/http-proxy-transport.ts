@@ -33,15 +33,24 @@ export class HttpProxyTransport implements Transport {
   dispatch(request: UpstreamRequest, handler: UpstreamHandler): UpstreamCall {
     this.#requests ??= this.#startRequests();
     const call = new HttpProxyCall(request, handler, this.#options);
-    // http-proxy reads the few properties that HttpProxyCall has, and writes no response with selfHandleResponse.
-    this.#requests.proxy.web(call as unknown as IncomingMessage, NO_RESPONSE, { buffer: call as never });
+    try {
+      // http-proxy reads the few properties that HttpProxyCall has, and writes no response with selfHandleResponse.
+      this.#requests.proxy.web(call as unknown as IncomingMessage, NO_RESPONSE, { buffer: call as never });
+    } catch (error) {
+      // node:http refused a field.
+      queueMicrotask(() => call.onError(error as Error));
+    }
     return call;
   }
 
   upgrade(request: UpstreamRequest, handler: UpgradeHandler): UpstreamCall {
     this.#upgrades ??= this.#startUpgrades();
     const call = new UpgradeCall(request, handler, this.#options, this.#calls);
-    this.#upgrades.ws(call as unknown as IncomingMessage, call.near, Buffer.alloc(0));
+    try {
+      this.#upgrades.ws(call as unknown as IncomingMessage, call.near, Buffer.alloc(0));
+    } catch (error) {
+      queueMicrotask(() => call.onError(error as Error));
+    }
     return call;
   }
 

@@ -1,7 +1,7 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { type Duplex, duplexPair } from 'node:stream';
-import { prepare, setFields } from './http-proxy-call.ts';
+import { isRefusedField, prepare, setFields } from './http-proxy-call.ts';
 import type { TransportOptions, UpgradeHandler, UpstreamCall, UpstreamRequest } from './transport.ts';
 import { connectError, timeoutError, upstreamError } from './upstream-error.ts';
 
@@ -79,7 +79,7 @@ export class UpgradeCall implements UpstreamCall {
 
   onError(error: Error): void {
     if (this.#over) return;
-    if (this.#connected) this.#fail(upstreamError(error, 'response'));
+    if (this.#connected || isRefusedField(error)) this.#fail(upstreamError(error, 'response'));
     else this.#fail(connectError(error));
   }
 

@@ -193,7 +193,9 @@ export class Listener implements ExchangeContext {
     connection.refused = true;
     this.log.debug({ part: 'client', listener: this.name, code: error.code }, 'client connection error');
     // Part of a response is out: anything more would be taken for the rest of it.
-    if (status === 0 || connection.current?.responseStarted === true || !socket.writable) socket.destroy();
+    const started = connection.current?.responseStarted === true;
+    connection.abandon();
+    if (status === 0 || started || !socket.writable) socket.destroy();
     else refuseConnection(socket, status);
   }
 }

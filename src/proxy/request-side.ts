@@ -8,7 +8,7 @@ import type { UpstreamCall, UpstreamRequest } from './transport.ts';
 import type { Endpoint } from './upstream.ts';
 
 const EMPTY = Buffer.alloc(0);
-/** Of a body that nobody wants, this much is read so that the client sees our answer: bytes, and ms. */
+/** Of a body that nobody wants, this much is read, for so long, that the client sees our answer: bytes, and ms. */
 const DISCARD_BYTES = 1024 * 1024;
 const DISCARD_TIME = 2000;
 /** A body up to this length is expected to arrive whole: its connection is kept after an early answer. */
@@ -29,7 +29,6 @@ export class RequestSide implements BodySource {
   #call: UpstreamCall | undefined;
   #endpoint: Endpoint | undefined;
   #tried: Endpoint[] | undefined;
-  #attempts = 0;
   #repeated = false;
   /** Headers have passed the chain but wait for the body to know how long it is. */
   #held = false;
@@ -162,9 +161,8 @@ export class RequestSide implements BodySource {
   /** Reads and drops what is left of the body, within limits, then calls `done`. */
   discard(done: () => void): void {
     const { req } = this.#exchange;
-    const hopeless = this.#length - this.size > DISCARD_BYTES;
     // A client that waits for a 100 sends no body before it.
-    if (req.complete || req.destroyed || this.#expectsContinue || hopeless) {
+    if (req.complete || req.destroyed || this.#expectsContinue) {
       done();
       return;
     }
@@ -199,20 +197,18 @@ export class RequestSide implements BodySource {
     const { method, path } = requestHeaders;
     this.#outgoing = { method, path, headers: fields, body: this.#body };
     const endpoint = this.#exchange.route.upstream.pick();
-    if (endpoint === undefined) this.#exchange.response.noEndpoint();
-    else this.#try(endpoint);
+    if (endpoint !== undefined) this.#try(endpoint);
+    // Not at once: the chain is on the stack.
+    else queueMicrotask(() => this.#exchange.response.noEndpoint());
   }
 
   #try(endpoint: Endpoint): void {
     const { response, isUpgrade } = this.#exchange;
     this.#endpoint = endpoint;
     this.#exchange.upstream = endpoint.info;
-    const attempt = ++this.#attempts;
-    const call = isUpgrade
+    this.#call = isUpgrade
       ? endpoint.transport.upgrade(this.#outgoing!, response)
       : endpoint.transport.dispatch(this.#outgoing!, response);
-    // An error reported before this may have led to the next try already.
-    if (attempt === this.#attempts) this.#call = call;
   }
 
   #read(): void {
@@ -224,13 +220,15 @@ export class RequestSide implements BodySource {
     }
     req.on('data', (chunk: Buffer) => this.#onData(chunk));
     req.on('end', () => this.#onEnd());
+    this.#flow();
   }
 
   #onData(chunk: Buffer): void {
     this.size += chunk.length;
     if (this.#abandoned) {
       this.#discarded += chunk.length;
-      if (this.#discarded > DISCARD_BYTES) this.#onDiscarded?.();
+      // Enough: the client has the rest of the time to read the answer.
+      if (this.#discarded > DISCARD_BYTES && this.#onDiscarded !== undefined) this.#exchange.req.pause();
       return;
     }
     const last = this.size === this.#length;

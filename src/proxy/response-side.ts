@@ -11,6 +11,9 @@ import { joinTunnel, switchProtocols } from './tunnel.ts';
 
 const EMPTY = Buffer.alloc(0);
 
+/** A client that takes nothing for this long is cut, in ms. */
+const SEND_TIME = 60_000;
+
 /** The way of a response: from an upstream (or from us) through the chain, if it looks at it, to the client. */
 export class ResponseSide implements UpgradeHandler {
   /** Body bytes received from the upstream, or sent as a local response. */
@@ -39,7 +42,7 @@ export class ResponseSide implements UpgradeHandler {
   #closing = false;
   #chainFull = false;
   #clientFull = false;
-  #listensForDrain = false;
+  #sendTimer: NodeJS.Timeout | undefined;
   #tunnel: Duplex | undefined;
 
   constructor(exchange: HttpExchange) {
@@ -51,7 +54,7 @@ export class ResponseSide implements UpgradeHandler {
   onInformation(status: number, headers: RawFields): void {
     const { req, res, over } = this.#exchange;
     // HTTP/1.0 has no 1xx; a pipelined response whose turn hasn't come has no socket.
-    if (over || this.#begun || req.httpVersionMinor === 0 || res.socket === null) return;
+    if (status < 100 || over || this.#begun || req.httpVersionMinor === 0 || res.socket === null) return;
     if (readResponseHead(headers) === undefined) return;
     let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Information'}\r\n`;
     for (let i = 0; i < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`;
@@ -60,7 +63,7 @@ export class ResponseSide implements UpgradeHandler {
 
   onHeaders(status: number, statusText: string, raw: RawFields): boolean {
     const head = readResponseHead(raw);
-    if (head === undefined || status > 999) {
+    if (head === undefined || status < 200) {
       this.#upstreamFailed(new UpstreamError('UPSTREAM_PROTOCOL', 'response', 'ambiguous framing'));
       return true;
     }
@@ -221,6 +224,7 @@ export class ResponseSide implements UpgradeHandler {
 
   /** The exchange is over. */
   close(): void {
+    clearTimeout(this.#sendTimer);
     this.#dropTunnel();
   }
 
@@ -275,7 +279,6 @@ export class ResponseSide implements UpgradeHandler {
 
   #writeHead(status: number, raw: RawFields, chunked: boolean, announcesTrailers: boolean): void {
     const { res, request, context } = this.#exchange;
-    this.#headSent = true;
     this.#bodyless = this.#hasNoBody(status);
     // Node refuses to announce trailers where none can follow.
     if (announcesTrailers && !(chunked && res.useChunkedEncodingByDefault)) removeField(raw, 'trailer');
@@ -287,6 +290,7 @@ export class ResponseSide implements UpgradeHandler {
     } else {
       res.writeHead(status, raw);
     }
+    this.#headSent = true;
   }
 
   #write(chunk: Buffer, end: boolean): void {
@@ -299,8 +303,14 @@ export class ResponseSide implements UpgradeHandler {
     const { res } = this.#exchange;
     if (res.write(chunk)) return;
     this.#clientFull = true;
-    if (this.#listensForDrain) return;
-    this.#listensForDrain = true;
+    if (this.#sendTimer !== undefined) {
+      this.#sendTimer.refresh();
+      return;
+    }
+    // One timer per response that ever had to wait; while nothing waits it does nothing.
+    this.#sendTimer = setTimeout(() => {
+      if (this.#clientFull) this.reset();
+    }, SEND_TIME);
     res.on('drain', () => {
       this.#clientFull = false;
       this.#flow();

@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import type { FilterChain } from '../chain/types.ts';
 import type { RouteConfig } from '../config/types.ts';
 import type { RequestHeaders } from '../message/headers.ts';
@@ -64,7 +65,10 @@ function pathCondition(kind: 'prefix' | 'exact' | 'regex', value: string): Condi
 }
 
 function hostCondition(host: string): Condition {
-  if (!host.startsWith('*.')) return request => hostName(request.authority) === host;
+  if (!host.startsWith('*.')) {
+    const wanted = hostName(host.startsWith('[') || !isIPv6(host) ? host : `[${host}]`);
+    return request => hostName(request.authority) === wanted;
+  }
   const suffix = host.slice(1);
   return request => {
     const name = hostName(request.authority);

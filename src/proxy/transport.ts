@@ -44,7 +44,7 @@ export interface UpstreamCall {
   abort(): void;
 }
 
-/** How requests get to one endpoint. `onError` may be called before `dispatch` returns, nothing else may. */
+/** How requests get to one endpoint. A handler is never called before `dispatch` or `upgrade` returns. */
 export interface Transport {
   dispatch(request: UpstreamRequest, handler: UpstreamHandler): UpstreamCall;
   /** A WebSocket handshake: a GET whose Connection and Upgrade the transport adds. */

@@ -48,15 +48,17 @@ export class UndiciTransport implements Transport {
       return this.#httpProxy.dispatch(request, handler);
     }
     const call = new UndiciCall(handler, body !== null, this.#responseTimeout);
-    const ready = this.#pool.dispatch(
-      {
-        path,
-        method: request.method as Dispatcher.HttpMethod,
-        headers: request.headers,
-        // RequestBody has the part of Readable's interface that undici uses.
-        body: body as unknown as Readable | null,
-      },
-      call,
+    const ready = call.dispatched(
+      this.#pool.dispatch(
+        {
+          path,
+          method: request.method as Dispatcher.HttpMethod,
+          headers: request.headers,
+          // RequestBody has the part of Readable's interface that undici uses.
+          body: body as unknown as Readable | null,
+        },
+        call,
+      ),
     );
     if (!ready) call.waitForConnection(this.#queueTimeout);
     return call;
@@ -101,6 +103,7 @@ class UndiciCall implements UpstreamCall, Dispatcher.DispatchHandler {
   #abort: ((error?: Error) => void) | undefined;
   #resume: (() => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #dispatching = true;
   #over = false;
   #answered = false;
   #stopped = false;
@@ -126,6 +129,12 @@ class UndiciCall implements UpstreamCall, Dispatcher.DispatchHandler {
     this.#abort?.();
   }
 
+  /** The pool has the request; passes on whether it has a connection free for the next. */
+  dispatched(ready: boolean): boolean {
+    this.#dispatching = false;
+    return ready;
+  }
+
   /** All connections are busy: bounds the wait for one. */
   waitForConnection(timeout: number): void {
     if (timeout === 0 || this.#over || this.#abort !== undefined) return;
@@ -137,9 +146,9 @@ class UndiciCall implements UpstreamCall, Dispatcher.DispatchHandler {
 
   onConnect(abort: (error?: Error) => void): void {
     this.#clearTimer();
-    // Given up while it waited for a connection.
-    if (this.#over) abort();
-    else this.#abort = abort;
+    // Given up while it waited: to throw gives the connection to the next request, to abort would close it.
+    if (this.#over) throw new Error('given up');
+    this.#abort = abort;
   }
 
   onRequestSent(): void {
@@ -177,6 +186,10 @@ class UndiciCall implements UpstreamCall, Dispatcher.DispatchHandler {
 
   onError(error: Error): void {
     if (this.#over) return;
+    if (this.#dispatching) {
+      queueMicrotask(() => this.onError(error));
+      return;
+    }
     this.#end();
     this.#handler.onError(upstreamError(error, this.#answered || !this.#hasBody ? 'response' : 'request'));
   }

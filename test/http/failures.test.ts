@@ -110,6 +110,7 @@ for (const transport of TRANSPORTS) {
 
     for (const [what, bytes] of [
       ['what is no HTTP', 'SSH-2.0-OpenSSH_9.6\r\n\r\n'],
+      ['a status no response has', 'HTTP/1.1 099 What\r\nContent-Length: 0\r\n\r\n'],
       ['a bad status', 'HTTP/1.1 2x0 OK\r\n\r\n'],
       ['two lengths', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nabc'],
       [

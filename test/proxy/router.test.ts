@@ -79,6 +79,7 @@ describe('router', () => {
     assert.equal(match('GET', '/', 'A.EXAMPLE:8080'), '0');
     assert.equal(match('GET', '/', 'a.example.'), '0');
     assert.equal(match('GET', '/', 'b.a.example'), '1');
+    assert.equal(match('GET', '/', '[::1]:8080'), '2');
     assert.equal(match('GET', '/', 'example'), 'none');
     assert.equal(match('GET', '/', '.example'), 'none');
   });
