@@ -44,11 +44,12 @@ export class RequestBody {
     this.#req = req;
     this.#sink = sink;
     this.#length = length;
-    this.#push = req.push;
-    this.#front = last.get(req);
+    const front = last.get(req);
     last.set(req, this);
-    if (this.#front !== undefined) {
-      this.#front.#behind = this;
+    this.#front = front;
+    this.#push = front === undefined ? req.push : front.#push;
+    if (front !== undefined) {
+      front.#behind = this;
       return;
     }
     const read = req._read;
