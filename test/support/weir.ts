@@ -1,0 +1,65 @@
+import type { TestContext } from 'node:test';
+import { loadConfigText } from '../../src/config/load.ts';
+import type { ConfigInput } from '../../src/config/schema.ts';
+import type { WeirConfig } from '../../src/config/types.ts';
+import { type RunningWeir, startWeir } from '../../src/runtime/weir.ts';
+import { MemoryLog } from './log.ts';
+import type { TransportName } from './proxy.ts';
+
+/** The repository: modules are named relative to it. */
+export const ROOT = new URL('../../', import.meta.url).pathname;
+
+type Filters = NonNullable<ConfigInput['filters']>;
+export type FilterInput = Filters[string];
+type Route = ConfigInput['listeners'][number]['routes'][number];
+
+export interface WeirOptions {
+  readonly transport?: TransportName;
+  /** By name, in the order of the chain. */
+  readonly filters: Filters;
+  /** In place of one route with all filters. Upstreams are `app`, then `app2` and so on, one per port. */
+  readonly routes?: readonly Route[];
+  /** Ports on 127.0.0.1, or `echo`. */
+  readonly upstreams?: readonly (number | 'echo')[];
+  readonly timeouts?: ConfigInput['upstreams'][string]['timeouts'];
+  readonly maxHeaderSize?: string;
+}
+
+/** A configuration as a user would have it, through the same door. Its file would stand in the repository. */
+export function weirConfig(options: WeirOptions): WeirConfig {
+  const { transport = 'undici', filters, upstreams = ['echo'], timeouts } = options;
+  const routes = options.routes ?? [{ upstream: 'app', filters: Object.keys(filters) }];
+  const config: ConfigInput = {
+    listeners: [{ address: '127.0.0.1:0', routes: [...routes] }],
+    upstreams: Object.fromEntries(
+      upstreams.map((port, i) => [
+        i === 0 ? 'app' : `app${i + 1}`,
+        {
+          endpoints: [port === 'echo' ? 'builtin:echo' : `http://127.0.0.1:${port}`],
+          transport,
+          ...(timeouts === undefined ? {} : { timeouts }),
+        },
+      ]),
+    ),
+    filters,
+    server: { maxHeaderSize: options.maxHeaderSize ?? '512KiB' },
+    shutdown: { drain: '0s' },
+  };
+  return loadConfigText(JSON.stringify(config), `${ROOT}weir-test.yaml`);
+}
+
+export interface TestWeir {
+  readonly port: number;
+  readonly url: string;
+  readonly log: MemoryLog;
+  readonly running: RunningWeir;
+}
+
+/** The whole of Weir on a free port, until the test ends. */
+export async function startTestWeir(t: Pick<TestContext, 'after'>, options: WeirOptions): Promise<TestWeir> {
+  const log = new MemoryLog();
+  const running = await startWeir(weirConfig(options), log);
+  t.after(() => running.close());
+  const url = running.addresses[0]!.url;
+  return { port: Number(new URL(url).port), url, log, running };
+}
