@@ -37,7 +37,13 @@ export async function startWeir(config: WeirConfig, log: Log): Promise<RunningWe
     throw new StartError(errors);
   }
   const { listeners, upstreams, server } = config;
-  const proxy = new Proxy({ listeners, upstreams, server, log, chainOf: route => filters.chain(route.filters) });
+  const proxy = new Proxy({
+    listeners,
+    upstreams,
+    server,
+    log,
+    chainOf: route => filters.chain(route.filters),
+  });
   try {
     const bound = await proxy.listen();
     let closing: Promise<void> | undefined;
