@@ -22,6 +22,8 @@ export class ModuleCache {
       max: options.maxModules,
       maxSize: options.maxBytes,
       sizeCalculation: entry => entry.size,
+      // An entry that others push out while it is compiled is still what its callers wait for.
+      ignoreFetchAbort: true,
       fetchMethod: (hash, _stale, { context }) => compile(context, hash),
     });
   }
