@@ -77,7 +77,7 @@ export function link(module: WebAssembly.Module, wasi: HostcallTable): Linkage {
     const table = Object.hasOwn(tables, from) ? tables[from] : undefined;
     const make = table !== undefined && Object.hasOwn(table, name) ? table[name] : undefined;
     if (kind !== 'function') unknown.push(`${from}.${name} (a ${kind})`);
-    else if (make === undefined) unknown.push(`${from}.${name}${whereKnown(name)}`);
+    else if (make === undefined) unknown.push(`${from}.${name}${from === 'env' ? whereKnown(name) : ''}`);
     else imports.push({ module: from, name, make });
   }
   if (unknown.length > 0) {
