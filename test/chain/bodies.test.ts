@@ -82,7 +82,12 @@ for (const { name, direction, mark, build, begin, send, trailers, refused } of D
   });
 
   test(`a ${name} body that is paused at its end sends that end even when it is empty`, async () => {
-    const { d, plugins } = build({ requestBody: (_c, body) => (body.splice(0, 9, Buffer.alloc(0)), BUFFER) });
+    const { d, plugins } = build({
+      requestBody: (_c, body) => {
+        body.splice(0, 9, Buffer.alloc(0));
+        return BUFFER;
+      },
+    });
     begin(d);
     send(d, 'x', true);
     plugins[0]!.context.continue(direction);
@@ -179,7 +184,12 @@ for (const { name, direction, mark, build, begin, send, trailers, refused } of D
   });
 
   test(`continue inside the ${name} body callback that then pauses lets the body go on`, async () => {
-    const { d } = build({ requestBody: c => (c.continue(direction), BUFFER) });
+    const { d } = build({
+      requestBody: c => {
+        c.continue(direction);
+        return BUFFER;
+      },
+    });
     begin(d);
     send(d, 'a');
     await settle();

@@ -36,7 +36,13 @@ test('a local response from request headers: no later filter runs, the response 
 
 test('it wins over any action, and what is left of the request is dropped', () => {
   for (const action of [0, 1, 3, 4]) {
-    const { d } = chain({ ...WATCH, requestHeaders: c => (c.respond(403), action) });
+    const { d } = chain({
+      ...WATCH,
+      requestHeaders: c => {
+        c.respond(403);
+        return action;
+      },
+    });
     d.headers().data('x').trailers();
     assert.deepEqual(d.take(), ['local', '< 403 end']);
     d.responseHeaders().responseData('late', true);
