@@ -113,8 +113,10 @@ export class ClientResponse {
     if (node.headersSent) return;
     const chunked = res.hasHeader('transfer-encoding');
     if (length >= 0 && !chunked) node.setHeader('Content-Length', String(length));
-    // A status that allows no body, from a filter: the handler's framing is void.
-    if (chunked && this.#bodyless && !this.#isHead) node.removeHeader('transfer-encoding');
+    const both = chunked && res.hasHeader('content-length');
+    // With a status that allows no body, from a filter, the handler's framing is void.
+    if (chunked && this.#bodyless && (both || !this.#isHead)) node.removeHeader('transfer-encoding');
+    else if (both) node.removeHeader('content-length');
     // Node refuses to announce trailers where none can follow.
     if (res.hasHeader('trailer') && (this.#bodyless || res.hasHeader('content-length'))) {
       node.removeHeader('trailer');

@@ -20,7 +20,6 @@ export class NodeResponse {
   readonly #addTrailers: ServerResponse['addTrailers'];
   readonly #implicitHeader: () => void;
   readonly #setHeader: ServerResponse['setHeader'];
-  readonly #appendHeader: ServerResponse['appendHeader'];
   readonly #removeHeader: ServerResponse['removeHeader'];
   readonly #headersSent: () => boolean;
   readonly #needDrain: () => boolean;
@@ -36,7 +35,6 @@ export class NodeResponse {
     this.#addTrailers = res.addTrailers;
     this.#implicitHeader = res._implicitHeader;
     this.#setHeader = res.setHeader;
-    this.#appendHeader = res.appendHeader;
     this.#removeHeader = res.removeHeader;
     this.#headersSent = getter(res, 'headersSent');
     this.#needDrain = getter(res, 'writableNeedDrain');
@@ -81,12 +79,8 @@ export class NodeResponse {
     this.#implicitHeader.call(this.res);
   }
 
-  setHeader(name: string, value: string): void {
+  setHeader(name: string, value: string | string[]): void {
     this.#setHeader.call(this.res, name, value);
-  }
-
-  appendHeader(name: string, value: string): void {
-    this.#appendHeader.call(this.res, name, value);
   }
 
   removeHeader(name: string): void {

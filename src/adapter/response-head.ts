@@ -57,7 +57,15 @@ export function applyHead(to: NodeResponse, headers: ResponseHeaders, length: st
   const raw = headers.raw.slice();
   const hadLength = removeOwnFields(raw);
   clearHead(to);
-  for (let i = 0; i < raw.length; i += 2) to.appendHeader(raw[i]!, raw[i + 1]!);
+  const fields = new Map<string, { name: string; values: string[] }>();
+  for (let i = 0; i < raw.length; i += 2) {
+    const field = fields.get(raw[i]!.toLowerCase());
+    if (field !== undefined) field.values.push(raw[i + 1]!);
+    else fields.set(raw[i]!.toLowerCase(), { name: raw[i]!, values: [raw[i + 1]!] });
+  }
+  // Not appendHeader: it calls the response's own setHeader, which may be muted.
+  for (const { name, values } of fields.values())
+    to.setHeader(name, values.length === 1 ? values[0]! : values);
   if (length !== undefined && hadLength) to.setHeader('Content-Length', length);
   if (res.statusCode !== headers.status) {
     res.statusCode = headers.status;
