@@ -148,9 +148,11 @@ for (const transport of TRANSPORTS) {
       const grow = (chunk: Buffer) => Buffer.concat([upper(chunk), Buffer.from('!')]);
       const chain = new FakeChain({
         onRequestData(stream, chunk, end) {
+          stream.requestBodyChanged = true;
           stream.exchange.sendRequestData(grow(chunk), end);
         },
         onResponseData(stream, chunk, end) {
+          stream.responseBodyChanged = true;
           stream.exchange.sendResponseData(grow(chunk), false);
           if (end) stream.exchange.sendResponseTrailers(new FieldMap(['x-added', '1']));
         },

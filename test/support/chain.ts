@@ -32,6 +32,9 @@ export interface FakeStream extends FilterStream {
   /** Names of the callbacks, in order; with `:end` where the stream ended. */
   readonly events: string[];
   finished: number;
+  /** A filter that changes a body says so here before it sends any. */
+  requestBodyChanged: boolean;
+  responseBodyChanged: boolean;
 }
 
 /** A chain of one fake filter. Its flags follow from the callbacks it has, unless overridden. */
@@ -70,8 +73,8 @@ export class FakeChain implements FilterChain {
       exchange,
       events,
       finished: 0,
-      requestBodyChanged: false,
-      responseBodyChanged: false,
+      requestBodyChanged: this.changesRequestBody,
+      responseBodyChanged: this.changesResponseBody,
       localResponseDetails: '',
       localResponseFilter: '',
       onRequestHeaders(end) {
