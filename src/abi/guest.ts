@@ -18,7 +18,7 @@ export interface Guest {
   /** The environment: `NAME=value` with a NUL after it, each. */
   readonly environment: readonly Buffer[];
   /** Where what the guest writes to stdout and stderr goes. `fd` is 1 or 2. */
-  writeStdio(fd: 1 | 2, text: string): void;
+  writeStdio(fd: 1 | 2, bytes: Buffer): void;
   /** Ends the VM, never the process: throws through the guest. */
   exit(code: number): never;
 }

@@ -168,10 +168,10 @@ export class Vm implements Guest {
     return Status.OK;
   }
 
-  writeStdio(fd: 1 | 2, text: string): void {
+  writeStdio(fd: 1 | 2, bytes: Buffer): void {
     this.#stdioUsed = true;
-    if (fd === 1) this.#stdout.write(text);
-    else this.#stderr.write(text);
+    if (fd === 1) this.#stdout.write(bytes);
+    else this.#stderr.write(bytes);
   }
 
   exit(code: number): never {

@@ -22,7 +22,7 @@ const stdioOnly = () => (fd: number) => (isStdio(fd) ? Errno.SUCCESS : Errno.BAD
 export const fileCalls: HostcallTable = {
   /**
    * `fd_write(fd, iovecs: *{ptr, size}, count, return_written: *usize)`: stdout is logged at info, stderr at error,
-   * a line a record. BADF for another fd; INVAL for too many vectors; FAULT.
+   * a line a record. BADF for another fd; INVAL for too many vectors or bytes; FAULT.
    */
   fd_write: guest => (fd: number, iovecsPtr: number, count: number, writtenPtr: number) => {
     if (fd !== STDOUT && fd !== STDERR) return Errno.BADF;
@@ -42,8 +42,9 @@ export const fileCalls: HostcallTable = {
       if (part > 0) parts.push(memory.bytes.subarray(ptr, ptr + part));
       taken += part;
     }
-    guest.writeStdio(fd, Buffer.concat(parts).toString('utf8'));
-    memory.setU32(writtenPtr, written >>> 0);
+    if (written > 0xffffffff) return Errno.INVAL;
+    guest.writeStdio(fd, Buffer.concat(parts));
+    memory.setU32(writtenPtr, written);
     return Errno.SUCCESS;
   },
 

@@ -1,3 +1,5 @@
+import { StringDecoder } from 'node:string_decoder';
+
 /** A line longer than this is logged in pieces. */
 const LINE_MAX_CHARACTERS = 16 * 1024;
 
@@ -7,20 +9,27 @@ const LINE_MAX_CHARACTERS = 16 * 1024;
  */
 export class LineBuffer {
   readonly #emit: (line: string) => void;
+  /** Keeps the first bytes of a character whose others come with the next write. */
+  readonly #decoder = new StringDecoder('utf8');
   #partial = '';
 
   constructor(emit: (line: string) => void) {
     this.#emit = emit;
   }
 
-  write(text: string): void {
-    const lines = (this.#partial + text).split('\n');
+  write(bytes: Buffer): void {
+    const lines = (this.#partial + this.#decoder.write(bytes)).split('\n');
     this.#partial = lines.pop()!;
     for (const line of lines) this.#emit(line.endsWith('\r') ? line.slice(0, -1) : line);
-    if (this.#partial.length > LINE_MAX_CHARACTERS) this.flush();
+    if (this.#partial.length > LINE_MAX_CHARACTERS) this.#emitPartial();
   }
 
   flush(): void {
+    this.#partial += this.#decoder.end();
+    this.#emitPartial();
+  }
+
+  #emitPartial(): void {
     if (this.#partial === '') return;
     const line = this.#partial;
     this.#partial = '';
