@@ -261,6 +261,8 @@ export class Flow {
   /** When filter i added trailers with the end of the body, they end the message instead. */
   #passedWithTrailers(i: number, data: Buffer, endOfStream: boolean): boolean {
     if (!endOfStream || this.#owner.trailerCount(this.direction) === 0) return false;
+    // From now on its messages need chunks.
+    this.#owner.stage(this.direction, i).plugin.seenChanging[this.direction] = true;
     if (data.length > 0) this.dataFrom(i + 1, data, false);
     if (!this.#owner.diverted(this)) this.trailersFrom(i + 1);
     return true;

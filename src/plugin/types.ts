@@ -79,7 +79,7 @@ export interface Plugin {
   /** Its name in the configuration. */
   readonly name: string;
   readonly phases: Phases;
-  /** By direction: it was seen to change a body, so it will again. */
+  /** By direction: it was seen to change a body or to add trailers, so it will again. */
   readonly seenChanging: [request: boolean, response: boolean];
   /** Bytes it may hold of a body. */
   readonly bufferedBody: number;

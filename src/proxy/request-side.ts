@@ -32,6 +32,9 @@ export class RequestSide implements BodySource {
   #repeated = false;
   /** Headers have passed the chain but wait for the body to know how long it is. */
   #held = false;
+  /** Body bytes that the head sent promises though a filter could still change them, and those sent; -1: none. */
+  #promised = -1;
+  #sent = 0;
   #reading = false;
   #received = false;
   #abandoned = false;
@@ -89,9 +92,9 @@ export class RequestSide implements BodySource {
     if (this.#abandoned) return;
     if (this.#held) {
       this.#held = false;
-      this.#dispatch(endOfStream ? chunk.length : -1);
+      this.#dispatch(endOfStream ? chunk.length : this.#lengthStillRight(chunk));
     }
-    this.#write(chunk, endOfStream);
+    if (this.#keepsPromise(chunk.length, endOfStream)) this.#write(chunk, endOfStream);
   }
 
   sendTrailers(trailers: FieldMap): void {
@@ -175,6 +178,24 @@ export class RequestSide implements BodySource {
     if (!this.#reading) this.#read();
     req.once('close', () => this.#onDiscarded?.());
     req.resume();
+  }
+
+  /** The client's length, when so far no filter changed the body or adds trailers at its end; else -1. */
+  #lengthStillRight(start: Buffer): number {
+    if (this.#exchange.stream?.requestBodyChanged === true || start.length === this.#length) return -1;
+    this.#promised = this.#length;
+    return this.#length;
+  }
+
+  /** False: the body is not as long as its head says, and the request can't go on. */
+  #keepsPromise(size: number, end: boolean): boolean {
+    if (this.#promised < 0) return true;
+    this.#sent += size;
+    if (this.#sent <= this.#promised && (!end || this.#sent === this.#promised)) return true;
+    const details =
+      'a filter changed the length of a request body whose start had passed; next time it is chunked';
+    this.#exchange.fail({ status: 500, filter: this.#exchange.chain.filters.join(', '), details });
+    return false;
   }
 
   get #throughChain(): boolean {

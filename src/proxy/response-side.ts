@@ -36,6 +36,9 @@ export class ResponseSide implements UpgradeHandler {
   /** A body of ours that waits until its headers have passed the chain. */
   #waiting: Buffer | undefined;
   #headSent = false;
+  /** Body bytes that the head sent promises though a filter could still change them, and those sent; -1: none. */
+  #promised = -1;
+  #sent = 0;
   /** No body may follow the head: HEAD, 204, 304. */
   #bodyless = false;
   /** The connection closes after this, with request body still to come. */
@@ -185,7 +188,7 @@ export class ResponseSide implements UpgradeHandler {
   /** Body that passed the chain. */
   sendData(chunk: Buffer, endOfStream: boolean): void {
     if (this.#local) this.size += chunk.length;
-    if (this.#held !== undefined) this.#release(endOfStream ? chunk.length : -1);
+    if (this.#held !== undefined) this.#release(endOfStream ? chunk.length : this.#lengthStillRight(chunk));
     this.#write(chunk, endOfStream);
   }
 
@@ -268,6 +271,31 @@ export class ResponseSide implements UpgradeHandler {
     if (!end && chain.responseBody && !this.#local && !this.#exchange.over) stream.onResponseData(body, true);
   }
 
+  /**
+   * The upstream's length, when so far no filter changed the body; else -1. All of a body but not its end: a filter
+   * adds trailers, which need chunks.
+   */
+  #lengthStillRight(start: Buffer): number {
+    const changed = this.#exchange.stream?.responseBodyChanged === true;
+    if (this.#local || changed || start.length === this.#length) return -1;
+    this.#promised = this.#length;
+    return this.#length;
+  }
+
+  /** False: the body is not as long as its head says. The client must not take it for whole. */
+  #keepsPromise(size: number, end: boolean): boolean {
+    if (this.#promised < 0) return true;
+    this.#sent += size;
+    if (this.#sent <= this.#promised && (!end || this.#sent === this.#promised)) return true;
+    this.#exchange.context.log.error(
+      { part: 'filter', route: this.#exchange.route.name, promised: this.#promised, sent: this.#sent },
+      'a filter changed the length of a response body whose start had passed: connection reset, next time chunked',
+    );
+    this.ended = true;
+    this.reset();
+    return false;
+  }
+
   /** Sends the head that was held; `length` -1 when it isn't known yet. */
   #release(length: number): void {
     const { raw, status } = this.#held!;
@@ -300,6 +328,7 @@ export class ResponseSide implements UpgradeHandler {
       return;
     }
     if (this.#bodyless || chunk.length === 0) return;
+    if (!this.#keepsPromise(chunk.length, false)) return;
     const { res } = this.#exchange;
     if (res.write(chunk)) return;
     this.#clientFull = true;
@@ -318,7 +347,7 @@ export class ResponseSide implements UpgradeHandler {
   }
 
   #finish(chunk: Buffer = EMPTY, trailers: RawFields = []): void {
-    if (this.ended) return;
+    if (this.ended || !this.#keepsPromise(chunk.length, true)) return;
     this.ended = true;
     const { res, request } = this.#exchange;
     if (trailers.length > 0) {

@@ -48,8 +48,10 @@ export class FakeChain implements FilterChain {
   readonly response: boolean;
   readonly streams: FakeStream[] = [];
   readonly #filter: FakeFilter;
+  readonly #bodiesChanged: boolean;
 
-  constructor(filter: FakeFilter = {}, flags: Partial<FilterChain> = {}) {
+  /** `bodiesChanged`: what streams tell of their bodies; by default, that they are changed where they can be. */
+  constructor(filter: FakeFilter = {}, flags: Partial<FilterChain> & { bodiesChanged?: boolean } = {}) {
     const requestBody = filter.onRequestData !== undefined || filter.onRequestTrailers !== undefined;
     const responseBody = filter.onResponseData !== undefined || filter.onResponseTrailers !== undefined;
     this.#filter = filter;
@@ -57,6 +59,7 @@ export class FakeChain implements FilterChain {
     this.responseBody = flags.responseBody ?? responseBody;
     this.changesRequestBody = flags.changesRequestBody ?? this.requestBody;
     this.changesResponseBody = flags.changesResponseBody ?? this.responseBody;
+    this.#bodiesChanged = flags.bodiesChanged ?? true;
     this.response = flags.response ?? (this.responseBody || filter.onResponseHeaders !== undefined);
   }
 
@@ -73,8 +76,8 @@ export class FakeChain implements FilterChain {
       exchange,
       events,
       finished: 0,
-      requestBodyChanged: this.changesRequestBody,
-      responseBodyChanged: this.changesResponseBody,
+      requestBodyChanged: this.#bodiesChanged && this.changesRequestBody,
+      responseBodyChanged: this.#bodiesChanged && this.changesResponseBody,
       localResponseDetails: '',
       localResponseFilter: '',
       onRequestHeaders(end) {
