@@ -364,6 +364,9 @@ export class Stream implements FilterStream, HttpStream, FlowOwner {
     reportGuestError(this.#log, error);
     const guest = error instanceof GuestError || error instanceof PluginError;
     const details = error instanceof Error ? error.message : String(error);
-    this.#failWith(guest ? 503 : 500, error instanceof GuestError ? error.filter : '', details);
+    // A PluginError comes from opening the next stage.
+    const opening = error instanceof PluginError ? this.#plugins[this.#stages.length]?.name : undefined;
+    const filter = error instanceof GuestError ? error.filter : (opening ?? '');
+    this.#failWith(guest ? 503 : 500, filter, details);
   }
 }
