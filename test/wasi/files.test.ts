@@ -147,10 +147,7 @@ test('the standard files are character devices', async () => {
   await during('proxy_on_request_headers', p => {
     p.poison(16, 26);
     assert.equal(p.call('fd_fdstat_get', 1, 16), 0);
-    assert.equal(
-      p.bytes(16, 26).toString('hex'),
-      '02000000000000004000000000000000' + '00'.repeat(8) + 'aaaa',
-    );
+    assert.equal(p.bytes(16, 26).toString('hex'), `02000000000000004000000000000000${'00'.repeat(8)}aaaa`);
     assert.equal(p.call('fd_fdstat_get', 0, 16), 0);
     assert.equal(p.call('fd_fdstat_get', 3, 16), 8);
     assertPointersChecked(p, 'fd_fdstat_get', [1, 16], { out: [1], expected: 21, width: 24 });

@@ -68,7 +68,7 @@ test('poll_oneoff: everything is ready at once', async () => {
     p.poison(2000, 70);
     assert.equal(p.call('poll_oneoff', 1000, 2000, 2, 16), 0);
     assert.equal(p.u32(16), 2);
-    const event = (tag: string) => '11'.repeat(8) + `0000${tag}` + '00'.repeat(21);
+    const event = (tag: string) => `${'11'.repeat(8)}0000${tag}${'00'.repeat(21)}`;
     assert.equal(p.bytes(2000, 70).toString('hex'), `${event('00')}${event('02')}${'aa'.repeat(6)}`);
   });
 });
