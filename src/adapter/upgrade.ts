@@ -8,6 +8,7 @@ import { EmbeddedExchange, type ExchangeContext } from './exchange.ts';
  */
 export class UpgradeExchange extends EmbeddedExchange {
   readonly #socket: Duplex;
+  #unwatch: (() => void) | undefined;
 
   constructor(context: ExchangeContext, req: IncomingMessage, socket: Duplex, next: () => void) {
     super(context, req, new ServerResponse(req), next);
@@ -16,7 +17,13 @@ export class UpgradeExchange extends EmbeddedExchange {
     socket.on('error', () => {});
   }
 
+  override start(): void {
+    super.start();
+    if (!this.handed && this.res.socket === null) this.#watch();
+  }
+
   protected override hand(next: () => void): void {
+    this.#unwatch?.();
     next();
   }
 
@@ -29,6 +36,7 @@ export class UpgradeExchange extends EmbeddedExchange {
     super.takeAnswer();
     const { res } = this;
     if (this.handed || res.socket !== null) return;
+    this.#unwatch?.();
     const socket = this.#socket as IncomingMessage['socket'];
     res.shouldKeepAlive = false;
     res.assignSocket(socket);
@@ -39,5 +47,22 @@ export class UpgradeExchange extends EmbeddedExchange {
       socket.resume();
       this.finish();
     });
+  }
+
+  /** While a filter holds the handshake nobody reads the socket, and it would not notice that its client goes. */
+  #watch(): void {
+    const socket = this.#socket;
+    const onReadable = () => {
+      socket.read(0);
+    };
+    const onEnd = () => {
+      socket.destroy();
+    };
+    this.#unwatch = () => {
+      socket.removeListener('readable', onReadable);
+      socket.removeListener('end', onEnd);
+    };
+    socket.on('readable', onReadable);
+    socket.on('end', onEnd);
   }
 }
