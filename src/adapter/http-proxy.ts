@@ -11,6 +11,7 @@ interface OpenProxy {
   proxyRequest: Web;
   ws: WebSocket;
   proxyWebsocketRequest: WebSocket;
+  before(type: 'web', pass: string, added: (req: IncomingMessage) => void): void;
   emit(event: 'error', error: unknown, req: IncomingMessage, res: ServerResponse): unknown;
 }
 
@@ -31,10 +32,15 @@ export function withFilterChain<Proxy extends HttpProxyLike>(proxy: Proxy, chain
   const forward = open.web;
   const forwardUpgrade = open.ws;
   const middleware = chain.middleware();
+  open.before('web', 'timeout', restoreChunked);
   const web: Web = (req, res, ...rest) =>
     middleware(req, res, error => {
-      if (error === undefined) forward.call(proxy, req, res, ...rest);
-      else open.emit('error', error, req, res);
+      if (error !== undefined) {
+        open.emit('error', error, req, res);
+        return;
+      }
+      if (req.headers['transfer-encoding'] !== undefined) chunkedRequests.add(req);
+      forward.call(proxy, req, res, ...rest);
     });
   const ws: WebSocket = (req, socket, head, ...rest) =>
     chain.upgradeHandler(() => forwardUpgrade.call(proxy, req, socket, head, ...rest))(req, socket, head);
@@ -44,4 +50,16 @@ export function withFilterChain<Proxy extends HttpProxyLike>(proxy: Proxy, chain
   open.ws = ws;
   open.proxyWebsocketRequest = ws;
   return proxy;
+}
+
+const chunkedRequests = new WeakSet<IncomingMessage>();
+
+/**
+ * Runs behind http-proxy's pass `deleteLength`, which declares a DELETE or OPTIONS without Content-Length empty. One
+ * whose body a filter may change is chunked: its body would then be taken for another request.
+ */
+function restoreChunked(req: IncomingMessage): void {
+  if (!chunkedRequests.has(req)) return;
+  delete req.headers['content-length'];
+  req.headers['transfer-encoding'] = 'chunked';
 }

@@ -72,6 +72,25 @@ test('requests and responses of proxy.web run through the chain, options per cal
   assert.deepEqual(events, ['proxyReq filtered /a?b', 'proxyRes 200', 'end']);
 });
 
+test('the body of a DELETE arrives as its body, also when filters may change it', async t => {
+  const up = await upstream(t, (_req, res, seen) => res.end(seen.body));
+  const proxy = proxyWith(filter(), { target: up.url });
+  const port = await start(
+    t,
+    createServer((req, res) => proxy.web(req, res)),
+  );
+  const heads = ['Content-Length: 2\r\n\r\nhi', 'Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n'];
+  for (const rest of heads) {
+    const response = await request(port, `DELETE / HTTP/1.1\r\nHost: h\r\n${rest}`);
+    assert.equal(response.body.toString(), 'HI');
+  }
+  assert.equal((await request(port, 'DELETE / HTTP/1.1\r\nHost: h\r\n\r\n')).body.toString(), '');
+  assert.deepEqual(
+    up.requests.map(seen => seen.headers.get('content-length')),
+    [undefined, undefined, '0'],
+  );
+});
+
 test('responses of known length, chunked, without a body', async t => {
   const up = await upstream(t, (req, res) => {
     if (req.url === '/length') res.writeHead(200, { 'content-length': 4 }).end('body');
