@@ -208,7 +208,8 @@ function checkingInterval(headersTimeout: number, requestTimeout: number): numbe
 
 /**
  * Only WebSocket is carried. Any other Upgrade (h2c from curl --http2, say) is ignored, as RFC 9110 section 7.8
- * allows, and the request goes its usual way: a tunnel for a protocol we can't read would pass the filters by.
+ * allows, and the request goes its usual way: a tunnel for a protocol we can't read would pass the filters by. (Node
+ * before 24.9 asks nobody and calls every Upgrade one; those are refused.)
  */
 function isWebSocket(req: IncomingMessage): boolean {
   return req.method === 'GET' && req.headers.upgrade?.toLowerCase() === 'websocket';

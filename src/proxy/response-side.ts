@@ -75,13 +75,16 @@ export class ResponseSide implements UpgradeHandler {
     this.#statusText = statusText;
     this.#length = head.length;
     this.#announcesTrailers = head.announcesTrailers;
-    const end = this.#hasNoBody(status) || head.length === 0;
+    const { stream, chain, requestHeaders } = this.#exchange;
+    // A filter may have changed the method: without a body on either side, there is none.
+    const end = this.#hasNoBody(status) || requestHeaders.method === 'HEAD' || head.length === 0;
     this.#received = end;
-    const { stream, chain } = this.#exchange;
     if (stream !== undefined && chain.response) {
       stream.onResponseHeaders(new ResponseHeaders(status, raw), end);
     } else {
-      if (status === 204) removeField(raw, 'content-length');
+      const lost = end && head.length > 0 && !this.#hasNoBody(status);
+      if (status === 204 || lost) removeField(raw, 'content-length');
+      if (lost) raw.push('Content-Length', '0');
       this.#writeHead(status, raw, !end && head.length < 0, head.announcesTrailers);
       if (end) this.#finish();
     }
@@ -89,6 +92,8 @@ export class ResponseSide implements UpgradeHandler {
   }
 
   onData(chunk: Buffer): boolean {
+    // The client asked for no body.
+    if (this.#received) return true;
     this.size += chunk.length;
     const last = this.size === this.#length;
     this.#received = last;

@@ -73,6 +73,19 @@ export class UndiciTransport implements Transport {
   }
 }
 
+/**
+ * True while a socket's error is being reported. undici takes a reset for the end of a response that lasts until the
+ * connection closes; within such a report nothing can really complete.
+ */
+let breaking = false;
+
+function noteBreak(): void {
+  breaking = true;
+  queueMicrotask(() => {
+    breaking = false;
+  });
+}
+
 /** undici's connector, with an exact timeout and errors that say that it was the connecting that failed. */
 function connector(host: string, port: number, timeout: number): buildConnector.connector {
   return (_options, callback) => {
@@ -90,6 +103,8 @@ function connector(host: string, port: number, timeout: number): buildConnector.
     socket.once('connect', () => {
       clearTimeout(timer);
       socket.removeListener('error', onError);
+      // Before undici's own listener.
+      socket.on('error', noteBreak);
       callback(null, socket);
     });
   };
@@ -179,6 +194,10 @@ class UndiciCall implements UpstreamCall, Dispatcher.DispatchHandler {
 
   onComplete(trailers: unknown): void {
     if (this.#over) return;
+    if (breaking) {
+      this.onError(new Error('connection reset in the response body'));
+      return;
+    }
     this.#over = true;
     // The types say strings; the raw interface hands out what the parser has: buffers.
     this.#handler.onComplete(decodeFields(trailers as Buffer[]));

@@ -273,6 +273,39 @@ for (const transport of TRANSPORTS) {
       assert.equal(upstream.requests[0]?.headers.get('host'), 'other.example');
     });
 
+    for (const [from, to] of [
+      ['GET', 'HEAD'],
+      ['HEAD', 'GET'],
+    ] as const) {
+      for (const response of [false, true]) {
+        it(`survives a filter that makes ${from} ${to} (${response ? 'sees' : 'passes'} the response)`, async t => {
+          const upstream = await startUpstream(t, (_req, res) =>
+            res.writeHead(200, { 'content-length': 5 }).end('hello'),
+          );
+          const chain = new FakeChain(
+            {
+              onRequestHeaders(stream, end) {
+                stream.exchange.requestHeaders.replace(':method', to);
+                stream.exchange.sendRequestHeaders(end);
+              },
+            },
+            { response, responseBody: response },
+          );
+          const proxy = await startProxy(t, transport, { endpoints: [upstream.port], chain });
+          const client = await openClient(t, proxy.port);
+          for (let i = 0; i < 2; i++) {
+            client.send(`${from} / HTTP/1.1\r\nHost: a\r\n\r\n`);
+            const answered = await client.response(from);
+            assert.equal(answered.status, 200);
+            assert.equal(header(answered, 'content-length'), from === 'GET' ? '0' : '5');
+            assert.equal(upstream.requests[i]?.method, to);
+          }
+          await until(() => chain.streams.every(stream => stream.finished === 1));
+          if (response) assert.equal(chain.last.events.at(-2), 'response headers:end');
+        });
+      }
+    }
+
     it('answers locally without asking the upstream', async t => {
       const upstream = await startUpstream(t);
       const chain = new FakeChain({

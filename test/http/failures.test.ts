@@ -136,9 +136,12 @@ for (const transport of TRANSPORTS) {
     for (const [what, head] of [
       ['a length', 'Content-Length: 100\r\n\r\nhello'],
       ['chunks', 'Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n'],
+      ['no end but the connection', '\r\nhello'],
       ['half a chunk', 'Transfer-Encoding: chunked\r\n\r\n64\r\nhello'],
     ] as const) {
       for (const how of ['end', 'destroy'] as const) {
+        // Without a length, the end of the connection is the end of the body.
+        if (how === 'end' && head.startsWith('\r\n')) continue;
         it(`never passes a truncated body with ${what} for a whole one (${how})`, async t => {
           const upstream = await startRawUpstream(t, socket => {
             socket.write(`HTTP/1.1 200 OK\r\n${head}`);
@@ -191,6 +194,30 @@ for (const transport of TRANSPORTS) {
       await until(() => upstream.requests[0]?.aborted, 'the upstream request to be dropped');
       await until(() => chain.last.finished === 1);
       assert.deepEqual(warnings(proxy), []);
+    });
+
+    it('gives up a request that waits for a connection, and keeps the connection', async t => {
+      const upstream = await startRawUpstream(t, (_socket, _text) => {});
+      const proxy = await startProxy(t, transport, { endpoints: [upstream.port], connections: 1 });
+      const first = await openClient(t, proxy.port);
+      first.send('GET /1 HTTP/1.1\r\nHost: a\r\n\r\n');
+      await until(() => upstream.received[0]?.includes('/1'));
+      const chainless = await openClient(t, proxy.port);
+      chainless.send('GET /2 HTTP/1.1\r\nHost: a\r\n\r\n');
+      const third = await openClient(t, proxy.port);
+      third.send('GET /3 HTTP/1.1\r\nHost: a\r\n\r\n');
+      // A request that is answered shows that those before it have been read.
+      await request(proxy.port, 'GET / HTTP/1.1\r\nHost: /\r\n\r\n');
+      chainless.close();
+      await until(() => proxy.log.lines.some(line => line.message.startsWith('client connection closed')));
+      const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
+      upstream.sockets[0]?.write(ok);
+      assert.equal((await first.response()).status, 200);
+      await until(() => upstream.received.some(text => text.includes('/3')));
+      upstream.sockets.at(-1)?.write(ok);
+      assert.equal((await third.response()).status, 200);
+      assert.equal(upstream.sockets.length, 1);
+      assert.ok(!upstream.received.some(text => text.includes('/2')));
     });
 
     it('drops the upstream request when the client goes in the request body', async t => {
