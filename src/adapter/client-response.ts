@@ -19,6 +19,7 @@ export class ClientResponse {
   /** Content-Length follows from the body, if all of it is at hand when the head is written. */
   #lengthOpen = false;
   #bodyless = false;
+  #headSent = false;
   #ended = false;
   #ready = false;
   /** The head goes out as soon as it is ready. */
@@ -27,6 +28,16 @@ export class ClientResponse {
   constructor(node: NodeResponse, isHead: boolean) {
     this.node = node;
     this.#isHead = isHead;
+  }
+
+  /** The head was handed to Node. */
+  get headSent(): boolean {
+    return this.#headSent || this.node.headersSent;
+  }
+
+  /** All of the response was. */
+  get ended(): boolean {
+    return this.#ended;
   }
 
   /** True: no body follows such a head, whatever was written. */
@@ -93,6 +104,7 @@ export class ClientResponse {
   answer(status: number, text: string): void {
     const { node } = this;
     this.#ended = true;
+    this.#headSent = true;
     const { res } = node;
     const body = `${status} ${text}\n`;
     clearHead(node);
@@ -110,7 +122,8 @@ export class ClientResponse {
   #writeHead(length: number): void {
     const { node } = this;
     const { res } = node;
-    if (node.headersSent) return;
+    if (this.headSent) return;
+    this.#headSent = true;
     const chunked = res.hasHeader('transfer-encoding');
     if (length >= 0 && !chunked) node.setHeader('Content-Length', String(length));
     const both = chunked && res.hasHeader('content-length');

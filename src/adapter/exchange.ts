@@ -212,7 +212,7 @@ export class EmbeddedExchange implements Exchange, RequestSink, ResponseSink {
 
   /** Nothing of another response is out. */
   protected get canAnswer(): boolean {
-    return !this.#node.headersSent;
+    return !this.#client.headSent;
   }
 
   /** Gives the request to the handler. */
@@ -251,7 +251,7 @@ export class EmbeddedExchange implements Exchange, RequestSink, ResponseSink {
     this.#broken = true;
     this.#body?.abandon(this.handed);
     // When the whole response is out, only what is left of the request is lost.
-    if (!this.#node.ended) this.#req.socket.destroy();
+    if (!this.#client.ended && !this.#node.ended) this.#req.socket.destroy();
   }
 
   /** A handler may go on reading after it has answered: the filters stay for that. */

@@ -27,6 +27,8 @@ export class HandlerResponse {
   /** The chain looks at bodies. */
   readonly #takesBody: boolean;
   #installed = false;
+  #covered = false;
+  #committing = false;
   /** The head is complete, as far as the handler goes. */
   #closed = false;
   /** The chain has it. */
@@ -65,12 +67,26 @@ export class HandlerResponse {
       _implicitHeader: () => this.#implicitHeader(),
     };
     Object.assign(res, own);
+  }
+
+  /**
+   * Lets `res` tell what the handler did where Node doesn't know of it yet. Only then: accessors on a response make it
+   * slow for Node too.
+   */
+  #cover(): void {
+    if (this.#covered || this.#passing) return;
+    this.#covered = true;
     const node = this.#node;
-    Object.defineProperties(res, {
+    Object.defineProperties(node.res, {
       headersSent: { configurable: true, get: () => this.#closed || node.headersSent },
       writableEnded: { configurable: true, get: () => this.#ended || node.ended },
       writableNeedDrain: { configurable: true, get: () => this.#owesDrain || node.needDrain },
     });
+  }
+
+  /** Something waits, in a filter or for the first of the body. */
+  get #waits(): boolean {
+    return this.#paused || !this.#client.headSent || (this.#ended && !this.#client.ended);
   }
 
   /** The head has passed a chain that takes no bodies: all else goes straight to the connection. */
@@ -87,6 +103,7 @@ export class HandlerResponse {
     if (!this.#installed) this.install();
     this.#muted = true;
     this.#closed = true;
+    this.#cover();
     this.#calls = [];
     const { res } = this.#node;
     const nothing = () => res;
@@ -130,6 +147,7 @@ export class HandlerResponse {
     }
     setHead(res, Math.trunc(status), rest);
     this.#closed = true;
+    if (!this.#committing) this.#cover();
     return res;
   }
 
@@ -140,7 +158,12 @@ export class HandlerResponse {
 
   #commit(endOfStream: boolean): void {
     if (this.#committed) return;
-    this.#implicitHeader();
+    this.#committing = true;
+    try {
+      this.#implicitHeader();
+    } finally {
+      this.#committing = false;
+    }
     this.#committed = true;
     const { res } = this.#node;
     this.#bodyless = this.#client.isBodyless(res.statusCode);
@@ -156,7 +179,7 @@ export class HandlerResponse {
     // What Node would refuse, it refuses here too.
     if (this.#passing || !isChunk(chunk)) return this.#node.write(chunk, encoding, last);
     // Ended, but held by a filter: http-proxy still pipes into a response that was answered in `proxyRes`.
-    if (this.#ended) return this.#node.ended && this.#node.write(chunk, encoding, last);
+    if (this.#ended) return this.#client.ended && this.#node.write(chunk, encoding, last);
     this.#commit(false);
     if (!this.#takesBody) return this.#later(() => this.#node.write(chunk, encoding, last));
     const bytes = toBuffer(chunk, encoding, callback !== undefined);
@@ -169,6 +192,7 @@ export class HandlerResponse {
       else process.nextTick(unsent);
     }
     if (this.#paused) this.#owesDrain = true;
+    if (this.#waits) this.#cover();
     return !this.#paused && !this.#node.needDrain;
   }
 
@@ -178,6 +202,7 @@ export class HandlerResponse {
     if (this.#muted) return true;
     this.#calls.push(call);
     this.#owesDrain = true;
+    this.#cover();
     return false;
   }
 
@@ -194,25 +219,21 @@ export class HandlerResponse {
     if (this.#ended) return res;
     this.#ended = true;
     if (this.#muted) return res;
-    const bytes = isChunk(chunk) ? toBuffer(chunk, second, false) : EMPTY;
+    const bytes = isChunk(chunk) && chunk.length > 0 ? toBuffer(chunk, second, false) : EMPTY;
     const trailers = this.#takesBody && this.#trailers.length > 0;
     const known = this.#committed;
     this.#commit(bytes.length === 0 && !trailers);
     if (!this.#takesBody) {
-      this.#later(() => {
-        this.#node.end(bytes.length > 0 ? bytes : undefined);
-        return true;
-      });
+      // As it came: Node sends a short text together with the head.
+      this.#later(() => this.#node.end(chunk, second) === res);
       return res;
     }
-    // The head has said already that nothing follows.
-    if (this.#bodyless || (!known && bytes.length === 0 && !trailers)) return res;
-    if (trailers) {
-      if (bytes.length > 0) this.#sink.responseData(bytes, false);
-      this.#sink.responseTrailers(new FieldMap(this.#trailers));
-    } else {
-      this.#sink.responseData(bytes, true);
+    // Unless the head has said already that nothing follows.
+    if (!this.#bodyless && (known || bytes.length > 0 || trailers)) {
+      if (!trailers || bytes.length > 0) this.#sink.responseData(bytes, !trailers);
+      if (trailers) this.#sink.responseTrailers(new FieldMap(this.#trailers));
     }
+    if (this.#waits) this.#cover();
     return res;
   }
 
