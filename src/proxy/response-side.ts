@@ -1,26 +1,24 @@
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { UpstreamError } from '../errors.ts';
-import { FieldMap, fieldValue, isFieldValue, type RawFields, removeField } from '../message/fields.ts';
+import { FieldMap, fieldValue, type RawFields, removeField } from '../message/fields.ts';
 import { ResponseHeaders } from '../message/headers.ts';
 import type { HttpExchange } from './exchange.ts';
 import { cleanTrailers, removeOwnFields } from './framing.ts';
 import { readResponseHead } from './response-head.ts';
+import { ResponseWriter } from './response-writer.ts';
 import type { UpgradeHandler } from './transport.ts';
 import { joinTunnel, switchProtocols } from './tunnel.ts';
+import { failureStatus, failureText } from './upstream-error.ts';
 
 const EMPTY = Buffer.alloc(0);
-
-/** A client that takes nothing for this long is cut, in ms. */
-const SEND_TIME = 60_000;
 
 /** The way of a response: from an upstream (or from us) through the chain, if it looks at it, to the client. */
 export class ResponseSide implements UpgradeHandler {
   /** Body bytes received from the upstream, or sent as a local response. */
   size = 0;
-  /** All of the response was handed to the connection. */
-  ended = false;
   readonly #exchange: HttpExchange;
+  readonly #writer: ResponseWriter;
   /** What the upstream said. */
   #status = 0;
   #statusText = '';
@@ -35,23 +33,17 @@ export class ResponseSide implements UpgradeHandler {
   #held: ResponseHeaders | undefined;
   /** A body of ours that waits until its headers have passed the chain. */
   #waiting: Buffer | undefined;
-  #headSent = false;
-  /** Body bytes that the head sent promises though a filter could still change them, and those sent; -1: none. */
-  #promised = -1;
-  #sent = 0;
-  /** No body may follow the head: HEAD, 204, 304. */
-  #bodyless = false;
-  /** The connection closes after this, with request body still to come. */
-  #closing = false;
   #chainFull = false;
-  #clientFull = false;
-  #sendTimer: NodeJS.Timeout | undefined;
   #tunnel: Duplex | undefined;
 
   constructor(exchange: HttpExchange) {
     this.#exchange = exchange;
-    // Node would chunk for an HTTP/1.0 client that sends `TE: chunked`.
-    if (exchange.req.httpVersionMinor === 0) exchange.res.useChunkedEncodingByDefault = false;
+    this.#writer = new ResponseWriter(exchange, () => this.#flow());
+  }
+
+  /** All of the response was handed to the connection. */
+  get ended(): boolean {
+    return this.#writer.ended;
   }
 
   onInformation(status: number, headers: RawFields): void {
@@ -77,16 +69,16 @@ export class ResponseSide implements UpgradeHandler {
     this.#announcesTrailers = head.announcesTrailers;
     const { stream, chain, requestHeaders } = this.#exchange;
     // A filter may have changed the method: without a body on either side, there is none.
-    const end = this.#hasNoBody(status) || requestHeaders.method === 'HEAD' || head.length === 0;
+    const end = this.#writer.hasNoBody(status) || requestHeaders.method === 'HEAD' || head.length === 0;
     this.#received = end;
     if (stream !== undefined && chain.response) {
       stream.onResponseHeaders(new ResponseHeaders(status, raw), end);
     } else {
-      const lost = end && head.length > 0 && !this.#hasNoBody(status);
+      const lost = end && head.length > 0 && !this.#writer.hasNoBody(status);
       if (status === 204 || lost) removeField(raw, 'content-length');
       if (lost) raw.push('Content-Length', '0');
       this.#writeHead(status, raw, !end && head.length < 0, head.announcesTrailers);
-      if (end) this.#finish();
+      if (end) this.#writer.end();
     }
     return end || !this.#full;
   }
@@ -106,7 +98,7 @@ export class ResponseSide implements UpgradeHandler {
     if (this.#received) return;
     this.#received = true;
     cleanTrailers(trailers);
-    if (!this.#throughChain) this.#finish(EMPTY, trailers);
+    if (!this.#throughChain) this.#writer.end(EMPTY, trailers);
     else if (trailers.length > 0) this.#exchange.stream!.onResponseTrailers(new FieldMap(trailers));
     else this.#exchange.stream!.onResponseData(EMPTY, true);
   }
@@ -146,7 +138,7 @@ export class ResponseSide implements UpgradeHandler {
 
   /** Headers that passed the chain. */
   sendHeaders(headers: ResponseHeaders, endOfStream: boolean): void {
-    if (this.#headSent) return;
+    if (this.#writer.headSent) return;
     if (this.#tunnel !== undefined) {
       if (headers.status === 101) {
         this.#switch(headers.raw);
@@ -162,7 +154,7 @@ export class ResponseSide implements UpgradeHandler {
     }
     const announces =
       mutated || this.#local ? fieldValue(raw, 'trailer') !== undefined : this.#announcesTrailers;
-    if (this.#hasNoBody(status)) {
+    if (this.#writer.hasNoBody(status)) {
       if (status === 204) removeField(raw, 'content-length');
       // A HEAD's local response tells the length of what would have been sent.
       if (this.#local && !endOfStream && status !== 204) this.#held = headers;
@@ -180,7 +172,7 @@ export class ResponseSide implements UpgradeHandler {
       this.#writeHead(status, raw, !keepsLength, announces);
     }
     if (endOfStream) {
-      this.#finish();
+      this.#writer.end();
     } else if (this.#waiting !== undefined) {
       const body = this.#waiting;
       this.#waiting = undefined;
@@ -199,7 +191,7 @@ export class ResponseSide implements UpgradeHandler {
 
   sendTrailers(trailers: FieldMap): void {
     if (this.#held !== undefined) this.#release(-1);
-    this.#finish(EMPTY, cleanTrailers(trailers.raw.slice()));
+    this.#writer.end(EMPTY, cleanTrailers(trailers.raw.slice()));
   }
 
   pause(paused: boolean): void {
@@ -210,7 +202,7 @@ export class ResponseSide implements UpgradeHandler {
   /** Answers with a short text of ours, past the filters; resets the connection when a head is out. */
   answer(status: number, text: string): void {
     if (this.#exchange.over) return;
-    if (this.#headSent) {
+    if (this.#writer.headSent) {
       this.reset();
       return;
     }
@@ -232,7 +224,7 @@ export class ResponseSide implements UpgradeHandler {
 
   /** The exchange is over. */
   close(): void {
-    clearTimeout(this.#sendTimer);
+    this.#writer.close();
     this.#dropTunnel();
   }
 
@@ -243,22 +235,18 @@ export class ResponseSide implements UpgradeHandler {
 
   /** The upstream must wait: for the client, for the chain, or for headers that a filter holds back. */
   get #full(): boolean {
-    return this.#chainFull || this.#clientFull || !(this.#headSent || this.#throughChain);
-  }
-
-  #hasNoBody(status: number): boolean {
-    return status === 204 || status === 304 || this.#exchange.req.method === 'HEAD';
+    return this.#chainFull || this.#writer.full || !(this.#writer.headSent || this.#throughChain);
   }
 
   #flow(): void {
     if (!this.#full) this.#exchange.request.resume();
   }
 
-  #upstreamFailed(error: UpstreamError, status = statusOf(error)): void {
+  #upstreamFailed(error: UpstreamError, status = failureStatus(error)): void {
     const { request, stream, chain } = this.#exchange;
     this.#exchange.logUpstreamError(error, request.endpoint);
     request.abandon();
-    const text = `upstream ${describe(error)}`;
+    const text = `upstream ${failureText(error)}`;
     if (this.#begun || stream === undefined || !chain.response) {
       this.answer(status, text);
       return;
@@ -270,7 +258,7 @@ export class ResponseSide implements UpgradeHandler {
     this.#received = true;
     this.#status = status;
     this.#length = body.length;
-    const end = this.#hasNoBody(status);
+    const end = this.#writer.hasNoBody(status);
     if (!end && !chain.responseBody) this.#waiting = body;
     stream.onResponseHeaders(new ResponseHeaders(status, raw), end);
     if (!end && chain.responseBody && !this.#local && !this.#exchange.over) stream.onResponseData(body, true);
@@ -283,22 +271,8 @@ export class ResponseSide implements UpgradeHandler {
   #lengthStillRight(start: Buffer): number {
     const changed = this.#exchange.stream?.responseBodyChanged === true;
     if (this.#local || changed || start.length === this.#length) return -1;
-    this.#promised = this.#length;
+    this.#writer.promise(this.#length);
     return this.#length;
-  }
-
-  /** False: the body is not as long as its head says. The client must not take it for whole. */
-  #keepsPromise(size: number, end: boolean): boolean {
-    if (this.#promised < 0) return true;
-    this.#sent += size;
-    if (this.#sent <= this.#promised && (!end || this.#sent === this.#promised)) return true;
-    this.#exchange.context.log.error(
-      { part: 'filter', route: this.#exchange.route.name, promised: this.#promised, sent: this.#sent },
-      'a filter changed the length of a response body whose start had passed: connection reset, next time chunked',
-    );
-    this.ended = true;
-    this.reset();
-    return false;
   }
 
   /** Sends the head that was held; `length` -1 when it isn't known yet. */
@@ -311,72 +285,26 @@ export class ResponseSide implements UpgradeHandler {
   }
 
   #writeHead(status: number, raw: RawFields, chunked: boolean, announcesTrailers: boolean): void {
-    const { res, request, context } = this.#exchange;
-    this.#bodyless = this.#hasNoBody(status);
-    // Node refuses to announce trailers where none can follow.
-    if (announcesTrailers && !(chunked && res.useChunkedEncodingByDefault)) removeField(raw, 'trailer');
-    this.#closing = this.#local || this.#received ? request.owesMuch : false;
-    if (this.#closing || context.draining) raw.push('Connection', 'close');
-    const text = this.#statusText;
-    if (status === this.#status && text !== STATUS_CODES[status] && isFieldValue(text)) {
-      res.writeHead(status, text, raw);
-    } else {
-      res.writeHead(status, raw);
-    }
-    this.#headSent = true;
-  }
-
-  #write(chunk: Buffer, end: boolean): void {
-    if (this.ended) return;
-    if (end) {
-      this.#finish(chunk);
-      return;
-    }
-    if (this.#bodyless || chunk.length === 0) return;
-    if (!this.#keepsPromise(chunk.length, false)) return;
-    const { res } = this.#exchange;
-    if (res.write(chunk)) return;
-    this.#clientFull = true;
-    if (this.#sendTimer !== undefined) {
-      this.#sendTimer.refresh();
-      return;
-    }
-    // One timer per response that ever had to wait; while nothing waits it does nothing.
-    this.#sendTimer = setTimeout(() => {
-      if (this.#clientFull) this.reset();
-    }, SEND_TIME);
-    res.on('drain', () => {
-      this.#clientFull = false;
-      this.#flow();
+    const reason = status === this.#status ? this.#statusText : '';
+    this.#writer.head({
+      status,
+      reason,
+      raw,
+      chunked,
+      announcesTrailers,
+      last: this.#local || this.#received,
     });
   }
 
-  #finish(chunk: Buffer = EMPTY, trailers: RawFields = []): void {
-    if (this.ended || !this.#keepsPromise(chunk.length, true)) return;
-    this.ended = true;
-    const { res, request } = this.#exchange;
-    if (trailers.length > 0) {
-      const pairs: [string, string][] = [];
-      for (let i = 0; i < trailers.length; i += 2) pairs.push([trailers[i]!, trailers[i + 1]!]);
-      res.addTrailers(pairs);
-    }
-    if (this.#closing) {
-      // Closing at once would reset the connection under an answer that the client hasn't read.
-      if (chunk.length > 0 && !this.#bodyless) res.write(chunk);
-      else res.flushHeaders();
-      request.discard(() => res.end());
-    } else if (chunk.length > 0 && !this.#bodyless) {
-      res.end(chunk);
-    } else {
-      res.end();
-    }
+  #write(chunk: Buffer, end: boolean): void {
+    if (end) this.#writer.end(chunk);
+    else this.#writer.write(chunk);
   }
 
   #switch(raw: RawFields): void {
     const tunnel = this.#tunnel!;
     this.#tunnel = undefined;
-    this.#headSent = true;
-    this.ended = true;
+    this.#writer.handOver();
     const { res, connection } = this.#exchange;
     switchProtocols(res, connection.socket, raw);
     joinTunnel(connection.socket, tunnel);
@@ -385,23 +313,5 @@ export class ResponseSide implements UpgradeHandler {
   #dropTunnel(): void {
     this.#tunnel?.destroy();
     this.#tunnel = undefined;
-  }
-}
-
-function statusOf(error: UpstreamError): number {
-  return error.code === 'UPSTREAM_TIMEOUT' ? 504 : 502;
-}
-
-/** For the client: what failed, but not where. */
-function describe(error: UpstreamError): string {
-  switch (error.code) {
-    case 'UPSTREAM_TIMEOUT':
-      return error.phase === 'connect' ? 'connection timed out' : 'timed out';
-    case 'UPSTREAM_PROTOCOL':
-      return 'sent an invalid response';
-    case 'UPSTREAM_CONNECT':
-      return 'connection failed';
-    default:
-      return 'connection lost';
   }
 }

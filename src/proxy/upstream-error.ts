@@ -43,3 +43,22 @@ function isParserError(cause: unknown, code: string): boolean {
   if (code.startsWith('HPE_')) return true;
   return cause instanceof Error && cause.name === 'HTTPParserError' && !cause.message.includes('EOF');
 }
+
+/** The status a client gets. */
+export function failureStatus(error: UpstreamError): number {
+  return error.code === 'UPSTREAM_TIMEOUT' ? 504 : 502;
+}
+
+/** For the client: what failed, but not where. */
+export function failureText(error: UpstreamError): string {
+  switch (error.code) {
+    case 'UPSTREAM_TIMEOUT':
+      return error.phase === 'connect' ? 'connection timed out' : 'timed out';
+    case 'UPSTREAM_PROTOCOL':
+      return 'sent an invalid response';
+    case 'UPSTREAM_CONNECT':
+      return 'connection failed';
+    default:
+      return 'connection lost';
+  }
+}
