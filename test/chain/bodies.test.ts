@@ -272,4 +272,15 @@ for (const { name, direction, mark, build, begin, send, trailers, refused } of D
       assert.deepEqual(sent!.raw, ['x-added', '1']);
     }
   });
+
+  test(`trailers do not resume ${name} headers that a filter stopped without looking at trailers`, async () => {
+    const { d, plugins } = build({ requestHeaders: () => 1 });
+    begin(d);
+    send(d, 'ab');
+    trailers(d);
+    assert.deepEqual(d.take(), []);
+    plugins[0]!.context.continue(direction);
+    await settle();
+    assert.deepEqual(d.take(), [direction === 0 ? '> headers' : '< 200', `${mark} ab`, `${mark} trailers`]);
+  });
 }

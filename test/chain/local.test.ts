@@ -225,3 +225,27 @@ test('details and filter of a local response are known to the log', () => {
   assert.deepEqual([d.stream.localResponseDetails, d.stream.localResponseFilter], ['local_response', 'b']);
   assert.equal(d.exchange.response!.mutated, true);
 });
+
+test('a local response of the filter that is released to does not let the body through', () => {
+  const { d, calls } = chain(
+    { requestHeaders: () => 1, requestBody: (_c, _b, end) => (end ? 0 : 1) },
+    { requestHeaders: deny() },
+    { requestBody: () => 0 },
+  );
+  d.headers().data('a').data('b', true);
+  assert.deepEqual(d.events, ['local', '< 403', '< no end']);
+  assert.deepEqual(calls, ['a request headers', 'a request a', 'a request ab end', 'b request headers']);
+});
+
+test('trailers of a response that a local one replaced are not sent with it', async () => {
+  const { d, plugins } = chain({
+    responseHeaders: () => 4,
+    responseBody: () => 0,
+    responseTrailers: () => 0,
+  });
+  d.headers(true).responseHeaders().responseData('x').responseTrailers(['old', '1']);
+  d.take();
+  plugins[0]!.context.respond(403, 'new');
+  await settle();
+  assert.deepEqual(d.take(), ['local', '< 403', '< new end']);
+});
