@@ -31,10 +31,10 @@ export class Stream implements FilterStream, HttpStream, FlowOwner {
   #requestTrailers: FieldMap | undefined;
   #responseTrailers: FieldMap | undefined;
   #properties: Map<string, Buffer> | undefined;
-  readonly #changed: [boolean, boolean] = [false, false];
-  /** By direction: the source is paused, and should be. */
-  readonly #paused: [boolean, boolean] = [false, false];
-  readonly #mustPause: [boolean, boolean] = [false, false];
+  // A bit a direction: its body was changed; its source is paused; it should be.
+  #changed = 0;
+  #paused = 0;
+  #mustPause = 0;
   /** The request direction was ended by a local response. */
   #answered = false;
   /** Nothing more may happen but `finish`. */
@@ -179,17 +179,17 @@ export class Stream implements FilterStream, HttpStream, FlowOwner {
   }
 
   bodyChanged(context: FilterContext, direction: Direction): void {
-    this.#changed[direction] = true;
+    this.#changed |= 1 << direction;
     const stage = this.#stages.find(s => s.context === context);
     if (stage !== undefined) stage.plugin.seenChanging[direction] = true;
   }
 
   get requestBodyChanged(): boolean {
-    return this.#changed[REQUEST] || this.#plugins.some(p => p.seenChanging[REQUEST]);
+    return (this.#changed & (1 << REQUEST)) !== 0 || this.#plugins.some(p => p.seenChanging[REQUEST]);
   }
 
   get responseBodyChanged(): boolean {
-    return this.#changed[RESPONSE] || this.#plugins.some(p => p.seenChanging[RESPONSE]);
+    return (this.#changed & (1 << RESPONSE)) !== 0 || this.#plugins.some(p => p.seenChanging[RESPONSE]);
   }
 
   /** After the guest returned, also when it was called for another stream. */
@@ -272,16 +272,18 @@ export class Stream implements FilterStream, HttpStream, FlowOwner {
   }
 
   pauseSource(direction: Direction, paused: boolean): void {
-    this.#mustPause[direction] = paused;
+    const bit = 1 << direction;
+    this.#mustPause = paused ? this.#mustPause | bit : this.#mustPause & ~bit;
     if (paused) this.#pauseAsAsked(direction);
     // A source may deliver more the moment it is let go: first, all that was held must have gone on.
     else queueMicrotask(() => this.#pauseAsAsked(direction));
   }
 
   #pauseAsAsked(direction: Direction): void {
-    const paused = this.#mustPause[direction];
-    if (this.#over || paused === this.#paused[direction]) return;
-    this.#paused[direction] = paused;
+    const bit = 1 << direction;
+    if (this.#over || ((this.#mustPause ^ this.#paused) & bit) === 0) return;
+    this.#paused ^= bit;
+    const paused = (this.#paused & bit) !== 0;
     if (direction === REQUEST) this.#exchange.pauseRequest(paused);
     else this.#exchange.pauseResponse(paused);
   }
