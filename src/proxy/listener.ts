@@ -16,6 +16,7 @@ import { type ExchangeContext, HttpExchange } from './exchange.ts';
 import { clientErrorStatus, refuse, refuseConnection } from './refusal.ts';
 import { readRequestHead } from './request-head.ts';
 import type { Router } from './router.ts';
+import { watchHandshake } from './tunnel.ts';
 
 /** Where a listener ended up: the port is the real one. */
 export interface BoundAddress {
@@ -182,6 +183,7 @@ export class Listener implements ExchangeContext {
     if (exchange === undefined) return;
     this.#upgraded.add(socket);
     socket.once('close', () => this.#upgraded.delete(socket));
+    watchHandshake(socket);
     exchange.request.start();
   }
 

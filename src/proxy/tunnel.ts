@@ -13,8 +13,24 @@ export function switchProtocols(res: ServerResponse, socket: Socket, raw: RawFie
   socket.write(`${head}\r\n`, 'latin1');
 }
 
+function onReadable(this: Socket): void {
+  this.read(0);
+}
+
+function onEnd(this: Socket): void {
+  this.destroy();
+}
+
+/** Until a handshake is answered nobody reads its connection; this notices that the client goes. */
+export function watchHandshake(client: Socket): void {
+  client.on('readable', onReadable);
+  client.on('end', onEnd);
+}
+
 /** Carries bytes both ways until either end closes, then closes both. */
 export function joinTunnel(client: Socket, upstream: Duplex): void {
+  client.removeListener('readable', onReadable);
+  client.removeListener('end', onEnd);
   client.setTimeout(0);
   client.setNoDelay(true);
   client.setKeepAlive(true);

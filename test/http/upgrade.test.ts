@@ -103,6 +103,24 @@ for (const transport of TRANSPORTS) {
       await until(() => chain.last.finished === 1);
     });
 
+    it('notices a client that goes before its handshake is answered', async t => {
+      const upstream = await startRawUpstream(t, () => {});
+      const chain = new FakeChain({
+        onRequestHeaders(stream, end) {
+          if (stream.exchange.requestHeaders.path !== '/held') stream.exchange.sendRequestHeaders(end);
+        },
+      });
+      const proxy = await startProxy(t, transport, { endpoints: [upstream.port], chain });
+      for (const path of ['/held', '/sent']) {
+        const client = await openClient(t, proxy.port);
+        client.send(handshake(path));
+        await until(() => (path === '/held' ? chain.streams.length === 1 : upstream.sockets.length === 1));
+        client.socket.end();
+        await until(() => chain.last.finished === 1, path);
+      }
+      await until(() => upstream.sockets[0]?.closed, 'the upstream connection to close');
+    });
+
     for (const [what, answer, framing] of [
       ['a length', 'Content-Length: 4\r\n\r\nnope', 'length'],
       ['chunks', 'Transfer-Encoding: chunked\r\n\r\n4\r\nnope\r\n0\r\n\r\n', 'chunked'],
