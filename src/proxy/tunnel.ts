@@ -3,6 +3,9 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type RawFields, removeField } from '../message/fields.ts';
 
+/** When one end of a tunnel has finished, the other has this long to, in ms. */
+const HALF_CLOSED_TIME = 5000;
+
 /** Answers a WebSocket handshake with 101 and takes the connection from `res`. */
 export function switchProtocols(res: ServerResponse, socket: Socket, raw: RawFields): void {
   // RFC 9110 section 8.6: no Content-Length in a 1xx. The rest of the framing is gone already.
@@ -38,5 +41,12 @@ export function joinTunnel(client: Socket, upstream: Duplex): void {
   client.on('error', () => upstream.destroy());
   client.once('close', () => upstream.destroy());
   upstream.once('close', () => client.destroySoon());
+  let timer: NodeJS.Timeout | undefined;
+  const finish = () => {
+    timer ??= setTimeout(() => client.destroy(), HALF_CLOSED_TIME);
+  };
+  client.once('end', finish);
+  upstream.once('end', finish);
+  client.once('close', () => clearTimeout(timer));
   client.pipe(upstream).pipe(client);
 }
