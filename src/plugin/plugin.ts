@@ -27,13 +27,30 @@ export interface PluginOptions {
 const RESTART_FIRST = 100;
 const RESTART_MAX = 10_000;
 
+/** When the next restart may be: the first at once. */
+class BackOff {
+  #delay = 0;
+  #notBefore = 0;
+
+  /** @throws PluginError while restarts are held back */
+  next(name: string): void {
+    const now = performance.now();
+    if (now < this.#notBefore) {
+      throw new PluginError('PLUGIN_START_FAILED', `the VM of filter ${name} died; a new one starts shortly`);
+    }
+    // What fails only now and then starts again at once each time.
+    if (now > this.#notBefore + RESTART_MAX) this.#delay = 0;
+    this.#delay = Math.min(RESTART_MAX, this.#delay === 0 ? RESTART_FIRST : this.#delay * 2);
+    this.#notBefore = now + this.#delay;
+  }
+}
+
 /** The VM that plugins of the same vm id, module, VM configuration and environment share; replaced when it dies. */
 class VmSlot {
   readonly #spec: VmSpec;
   readonly #log: Log;
   #vm: Vm | undefined;
-  #delay = 0;
-  #notBefore = 0;
+  readonly #backOff = new BackOff();
 
   constructor(spec: VmSpec, log: Log) {
     this.#spec = spec;
@@ -43,20 +60,9 @@ class VmSlot {
   /** The VM that lives. @throws GuestError, PluginError while restarts are held back */
   vm(name: string): Vm {
     if (this.#vm !== undefined && this.#vm.death === undefined) return this.#vm;
-    if (this.#vm !== undefined) this.#holdBack(name);
+    if (this.#vm !== undefined) this.#backOff.next(name);
     this.#vm = new Vm(this.#spec, name, this.#log);
     return this.#vm;
-  }
-
-  #holdBack(name: string): void {
-    const now = performance.now();
-    if (now < this.#notBefore) {
-      throw new PluginError('PLUGIN_START_FAILED', `the VM of filter ${name} died; a new one starts shortly`);
-    }
-    // A VM that dies only now and then is replaced at once each time.
-    if (now > this.#notBefore + RESTART_MAX) this.#delay = 0;
-    this.#delay = Math.min(RESTART_MAX, this.#delay === 0 ? RESTART_FIRST : this.#delay * 2);
-    this.#notBefore = now + this.#delay;
   }
 }
 
@@ -107,6 +113,7 @@ class ProxyWasmPlugin implements Plugin {
   readonly #slot: VmSlot;
   readonly #options: PluginOptions & { readonly bufferedBody: number };
   readonly #log: Log;
+  readonly #backOff = new BackOff();
   #root: RootContext | undefined;
 
   constructor(slot: VmSlot, linkage: Linkage, options: PluginOptions, log: Log) {
@@ -127,7 +134,9 @@ class ProxyWasmPlugin implements Plugin {
     const started = root.start();
     if (!started || !root.configure(this.#options.config)) {
       const callback = started ? 'proxy_on_configure' : 'proxy_on_vm_start';
-      const reason = vm.lastError === '' ? 'it logged no reason' : `it logged: ${vm.lastError}`;
+      // What a guest logs may have any characters; the error is one line.
+      const logged = vm.lastError.replace(/\p{Cc}+/gu, ' ').trim();
+      const reason = logged === '' ? 'it logged no reason' : `it logged: ${logged}`;
       vm.contexts.delete(root.id);
       throw new PluginError(
         started ? 'PLUGIN_CONFIGURE_FAILED' : 'PLUGIN_START_FAILED',
@@ -145,6 +154,8 @@ class ProxyWasmPlugin implements Plugin {
   }
 
   #restart(): RootContext {
+    // Of its own, too: a guest that refuses its configuration now would be asked again on every request.
+    this.#backOff.next(this.name);
     const root = this.start();
     this.#log.warn({ filter: this.name }, 'started a new VM in place of one that died');
     return root;
