@@ -157,6 +157,16 @@ export class Flow {
           this.#stop(held, plugin, held.stop === Stop.HEADERS ? Stop.HEADERS : Stop.TRAILERS);
           return;
         }
+      } else if (hold?.stop === Stop.BODY) {
+        // It waits for the end of the body, or for something else: trailers alone must not get past it.
+        this.at = i;
+        const action = context.onBody(direction, hold.body, true);
+        if (owner.diverted(this)) return;
+        if (action !== BodyAction.CONTINUE) {
+          this.#stopBody(i, plugin, hold.body, action, false);
+          hold.trailers = true;
+          return;
+        }
       }
       // The end was reached: what the filter still holds goes on before it.
       if (hold !== undefined && hold.stop !== Stop.NONE) {

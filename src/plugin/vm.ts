@@ -20,6 +20,8 @@ export interface VmSpec {
   readonly environment: readonly Buffer[];
 }
 
+/** What hostcalls see while a start section runs and the real memory can't be reached: no pointer is good. */
+const NO_MEMORY = new GuestMemory(new WebAssembly.Memory({ initial: 0, maximum: 0 }));
 const INFO = 2;
 const ERROR = 4;
 
@@ -69,6 +71,7 @@ export class Vm implements Guest {
     this.environment = spec.environment;
     const starting = new StartContext(0, name, log);
     this.host = starting;
+    this.memory = NO_MEMORY;
     this.#stdout = new LineBuffer(line => this.host.log(INFO, line));
     this.#stderr = new LineBuffer(line => this.host.log(ERROR, line));
 

@@ -196,11 +196,23 @@ for (const { name, direction, mark, build, begin, send, trailers, refused } of D
     assert.deepEqual(d.take(), [`${mark} a`]);
   });
 
-  test(`trailers of a ${name} wait for nothing when the filter that paused the body has no say in them`, () => {
-    const { d } = build({ requestBody: () => BUFFER });
+  test(`trailers of a ${name} end the body for a filter that paused it and has no say in them`, () => {
+    const { d, calls } = build({ requestBody: (_c, _b, end) => (end ? CONTINUE : BUFFER) });
     begin(d);
     send(d, 'ab');
     trailers(d);
+    assert.deepEqual(d.take(), [`${mark} ab`, `${mark} trailers`]);
+    assert.equal(calls.length, 2);
+  });
+
+  test(`trailers of a ${name} do not get past a filter that keeps its body paused`, async () => {
+    const { d, plugins } = build({ requestBody: () => BUFFER });
+    begin(d);
+    send(d, 'ab');
+    trailers(d);
+    assert.deepEqual(d.take(), []);
+    plugins[0]!.context.continue(direction);
+    await settle();
     assert.deepEqual(d.take(), [`${mark} ab`, `${mark} trailers`]);
   });
 
