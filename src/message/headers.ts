@@ -175,7 +175,11 @@ export class ResponseHeaders extends FieldMap {
   }
 
   override setPairs(pairs: RawFields): boolean {
-    const plain = plainPairs(pairs, isPseudo, ResponseHeaders.legal);
+    const same = String(this.status);
+    // A status that stands there may stay: a 101 must survive its map's way through a guest.
+    const legal = (name: string, value: string) =>
+      (name === ':status' && value === same) || ResponseHeaders.legal(name, value);
+    const plain = plainPairs(pairs, isPseudo, legal);
     if (plain === undefined) return false;
     for (let i = 0; i < pairs.length; i += 2) {
       if (pairs[i] === ':status') this.status = Number(pairs[i + 1]);

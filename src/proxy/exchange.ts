@@ -32,8 +32,8 @@ export class HttpExchange implements Exchange, ConnectionUser {
   readonly res: ServerResponse;
   readonly requestHeaders: RequestHeaders;
   readonly startTime: number;
-  /** A WebSocket handshake: it ends in a tunnel, or in a refusal. */
-  readonly isUpgrade: boolean;
+  /** The protocol that an Upgrade asks for: the exchange ends in a tunnel, or in a refusal. Empty: none. */
+  readonly upgrade: string;
   readonly chain: FilterChain;
   /** Undefined: no filters. */
   readonly stream: FilterStream | undefined;
@@ -53,7 +53,7 @@ export class HttpExchange implements Exchange, ConnectionUser {
     head: RequestHead,
     headers: RequestHeaders,
     route: Route,
-    isUpgrade: boolean,
+    upgrade: string,
   ) {
     this.context = context;
     this.connection = connection;
@@ -61,7 +61,7 @@ export class HttpExchange implements Exchange, ConnectionUser {
     this.res = res;
     this.requestHeaders = headers;
     this.startTime = Date.now();
-    this.isUpgrade = isUpgrade;
+    this.upgrade = upgrade;
     this.route = route;
     this.chain = route.chain;
     this.request = new RequestSide(this, head);

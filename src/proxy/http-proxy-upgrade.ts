@@ -6,7 +6,7 @@ import type { TransportOptions, UpgradeHandler, UpstreamCall, UpstreamRequest } 
 import { connectError, timeoutError, upstreamError } from './upstream-error.ts';
 
 /**
- * One WebSocket handshake in http-proxy. It writes a response head of its own making to the "client socket" and then
+ * One handshake in http-proxy, which knows only WebSocket's: the true method and protocol are set on its request. It writes a response head of its own making to the "client socket" and then
  * pipes. So it gets one end of a pair: the first thing that comes out of the other end is that head, which is
  * dropped (ours follows once the response filters have seen it); what comes after is tunnel, or a refusal's body.
  */
@@ -61,7 +61,8 @@ export class UpgradeCall implements UpstreamCall {
     prepare(outgoing, this.#request, this.#options.maxHeaderSize);
     setFields(outgoing, this.#request.headers);
     outgoing.setHeader('Connection', 'Upgrade');
-    outgoing.setHeader('Upgrade', 'websocket');
+    outgoing.method = this.#request.method;
+    outgoing.setHeader('Upgrade', this.#request.upgrade);
     const { connect, response } = this.#options.timeouts;
     this.#arm(connect, () => this.#fail(timeoutError('connect', 'no connection', connect)));
     outgoing.on('socket', socket => {

@@ -56,7 +56,7 @@ export class Listener implements ExchangeContext {
       // A request without a body needs no stream for one.
       optimizeEmptyRequests: true,
       noDelay: true,
-      shouldUpgradeCallback: isWebSocket,
+      shouldUpgradeCallback: req => upgradeOf(req) !== '',
     };
     this.#server = createServer(options);
     // Bounded by maxHeaderSize; above a count Node would drop fields silently.
@@ -137,11 +137,11 @@ export class Listener implements ExchangeContext {
   }
 
   #onRequest(req: IncomingMessage, res: ServerResponse): void {
-    const exchange = this.#exchange(req, res, false);
+    const exchange = this.#exchange(req, res, '');
     if (exchange !== undefined) exchange.request.start();
   }
 
-  #exchange(req: IncomingMessage, res: ServerResponse, isUpgrade: boolean): HttpExchange | undefined {
+  #exchange(req: IncomingMessage, res: ServerResponse, upgrade: string): HttpExchange | undefined {
     const connection = this.#connection(req.socket);
     const head = readRequestHead(req, connection.sourceAddress);
     if ('refused' in head) {
@@ -149,6 +149,8 @@ export class Listener implements ExchangeContext {
       refuse(res, head.refused, head.reason);
       return undefined;
     }
+    // A filter must be able to tell a handshake; what is sent is ours.
+    if (upgrade !== '') req.rawHeaders.push('Upgrade', upgrade);
     const headers = new RequestHeaders(req.method ?? '', head.path, head.authority, 'http', req.rawHeaders);
     const route = this.router.match(headers);
     if (route === undefined) {
@@ -156,7 +158,7 @@ export class Listener implements ExchangeContext {
       return undefined;
     }
     this.#active++;
-    return new HttpExchange(this, connection, req, res, head, headers, route, isUpgrade);
+    return new HttpExchange(this, connection, req, res, head, headers, route, upgrade);
   }
 
   #onUpgrade(req: IncomingMessage, duplex: Duplex, head: Buffer): void {
@@ -167,7 +169,8 @@ export class Listener implements ExchangeContext {
       refuseConnection(socket, 503, 'shutting down');
       return;
     }
-    if (!isWebSocket(req)) {
+    const upgrade = upgradeOf(req);
+    if (upgrade === '') {
       refuseConnection(socket, 400, 'upgrade not supported');
       return;
     }
@@ -179,7 +182,7 @@ export class Listener implements ExchangeContext {
       res.detachSocket(socket);
       socket.destroySoon();
     });
-    const exchange = this.#exchange(req, res, true);
+    const exchange = this.#exchange(req, res, upgrade);
     if (exchange === undefined) return;
     this.#upgraded.add(socket);
     socket.once('close', () => this.#upgraded.delete(socket));
@@ -208,13 +211,17 @@ function checkingInterval(headersTimeout: number, requestTimeout: number): numbe
   return Math.min(Math.max(Math.round(shortest / 4), 100), 5000);
 }
 
+/** HTTP or TLS inside a tunnel: requests that neither the router nor a filter would see. */
+const NOT_CARRIED = /(^|[\s,])(h2c?|https?|tls)\b/i;
+
 /**
- * Only WebSocket is carried. Any other Upgrade (h2c from curl --http2, say) is ignored, as RFC 9110 section 7.8
- * allows, and the request goes its usual way: a tunnel for a protocol we can't read would pass the filters by. (Node
- * before 24.9 asks nobody and calls every Upgrade one; those are refused.)
+ * The protocol of an Upgrade that is carried, or an empty string: WebSocket and whatever else, on a request without
+ * a body. The others (h2c from curl --http2, say) are ignored, as RFC 9110 section 7.8 allows, and the request goes its
+ * usual way. (Node before 24.9 asks nobody and calls every Upgrade one; those are refused.)
  */
-function isWebSocket(req: IncomingMessage): boolean {
-  return req.method === 'GET' && req.headers.upgrade?.toLowerCase() === 'websocket';
+function upgradeOf({ headers }: IncomingMessage): string {
+  const { upgrade = '', 'content-length': length = '0', 'transfer-encoding': coding } = headers;
+  return length === '0' && coding === undefined && !NOT_CARRIED.test(upgrade) ? upgrade : '';
 }
 
 function listenError(config: ListenerConfig, error: NodeJS.ErrnoException): WeirError {

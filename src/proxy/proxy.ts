@@ -65,5 +65,3 @@ export class ReverseProxy {
     await Promise.all([...this.upstreams.values()].map(upstream => upstream.close()));
   }
 }
-
-export { ReverseProxy as Proxy };

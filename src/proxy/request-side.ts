@@ -216,7 +216,7 @@ export class RequestSide implements BodySource {
     fields.push('Host', requestHeaders.authority);
     this.#body = length === 0 ? null : new RequestBody(length, this);
     const { method, path } = requestHeaders;
-    this.#outgoing = { method, path, headers: fields, body: this.#body };
+    this.#outgoing = { method, path, headers: fields, upgrade: this.#exchange.upgrade, body: this.#body };
     const endpoint = this.#exchange.route.upstream.pick();
     if (endpoint !== undefined) this.#try(endpoint);
     // Not at once: the chain is on the stack.
@@ -224,12 +224,13 @@ export class RequestSide implements BodySource {
   }
 
   #try(endpoint: Endpoint): void {
-    const { response, isUpgrade } = this.#exchange;
+    const { response, upgrade } = this.#exchange;
     this.#endpoint = endpoint;
     this.#exchange.upstream = endpoint.info;
-    this.#call = isUpgrade
-      ? endpoint.transport.upgrade(this.#outgoing!, response)
-      : endpoint.transport.dispatch(this.#outgoing!, response);
+    this.#call =
+      upgrade !== ''
+        ? endpoint.transport.upgrade(this.#outgoing!, response)
+        : endpoint.transport.dispatch(this.#outgoing!, response);
   }
 
   #read(): void {

@@ -35,6 +35,8 @@ export class ResponseSide implements UpgradeHandler {
   #waiting: Buffer | undefined;
   #chainFull = false;
   #tunnel: Duplex | undefined;
+  /** What the upstream switches to. */
+  #protocol = '';
 
   constructor(exchange: HttpExchange) {
     this.#exchange = exchange;
@@ -108,7 +110,10 @@ export class ResponseSide implements UpgradeHandler {
     this.#begun = true;
     this.#received = true;
     this.#tunnel = tunnel;
+    this.#protocol = fieldValue(raw, 'upgrade') ?? this.#exchange.upgrade;
     readResponseHead(raw);
+    // Shown to filters as it came; what is sent is ours.
+    raw.push('Upgrade', this.#protocol);
     if (stream !== undefined && chain.response) stream.onResponseHeaders(new ResponseHeaders(101, raw), true);
     else this.#switch(raw);
   }
@@ -306,7 +311,7 @@ export class ResponseSide implements UpgradeHandler {
     this.#tunnel = undefined;
     this.#writer.handOver();
     const { res, connection } = this.#exchange;
-    switchProtocols(res, connection.socket, raw);
+    switchProtocols(res, connection.socket, this.#protocol, raw);
     joinTunnel(connection.socket, tunnel);
   }
 

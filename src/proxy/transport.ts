@@ -13,6 +13,8 @@ export interface UpstreamRequest {
    * Transfer-Encoding or Upgrade: those are the transport's.
    */
   readonly headers: RawFields;
+  /** The protocol that an Upgrade asks for, as in `Upgrade: websocket`; empty in an ordinary request. */
+  readonly upgrade: string;
   /** Null: no body follows. */
   readonly body: RequestBody | null;
 }

@@ -1,16 +1,17 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { type RawFields, removeField } from '../message/fields.ts';
+import type { RawFields } from '../message/fields.ts';
+import { removeOwnFields } from './framing.ts';
 
 /** When one end of a tunnel has finished, the other has this long to, in ms. */
 const HALF_CLOSED_TIME = 5000;
 
-/** Answers a WebSocket handshake with 101 and takes the connection from `res`. */
-export function switchProtocols(res: ServerResponse, socket: Socket, raw: RawFields): void {
-  // RFC 9110 section 8.6: no Content-Length in a 1xx. The rest of the framing is gone already.
-  removeField(raw, 'content-length');
-  let head = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n';
+/** Answers an Upgrade with 101 and takes the connection from `res`. */
+export function switchProtocols(res: ServerResponse, socket: Socket, protocol: string, raw: RawFields): void {
+  // Filters may have written any of these.
+  removeOwnFields(raw);
+  let head = `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${protocol}\r\n`;
   for (let i = 0; i < raw.length; i += 2) head += `${raw[i]}: ${raw[i + 1]}\r\n`;
   res.detachSocket(socket);
   socket.write(`${head}\r\n`, 'latin1');

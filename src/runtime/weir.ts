@@ -1,7 +1,7 @@
 import type { FilterConfig, RouteConfig, WeirConfig } from '../config/types.ts';
 import type { WeirError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { Proxy } from '../proxy/proxy.ts';
+import { ReverseProxy } from '../proxy/proxy.ts';
 import { loadFilters, StartError } from './filters.ts';
 
 /** A proxy that serves. */
@@ -37,7 +37,7 @@ export async function startWeir(config: WeirConfig, log: Log): Promise<RunningWe
     throw new StartError(errors);
   }
   const { listeners, upstreams, server } = config;
-  const proxy = new Proxy({
+  const proxy = new ReverseProxy({
     listeners,
     upstreams,
     server,

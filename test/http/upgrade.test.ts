@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { ResponseHeaders } from '../../src/message/headers.ts';
 import { FakeChain } from '../support/chain.ts';
-import { openClient, startProxy, startRawUpstream } from '../support/fixtures.ts';
+import { openClient, startProxy, startRawUpstream, startUpstream } from '../support/fixtures.ts';
 import { TRANSPORTS } from '../support/proxy.ts';
-import { header } from '../support/raw-client.ts';
+import { header, request } from '../support/raw-client.ts';
 import { closedPort } from '../support/upstream.ts';
 import { until } from '../support/wait.ts';
 import { ACCEPT, frame, handshake, openWebSocket, readFrame } from '../support/websocket.ts';
@@ -16,7 +16,7 @@ async function open(t: TestContext, port: number, ...lines: string[]) {
 }
 
 for (const transport of TRANSPORTS) {
-  describe(`WebSocket through ${transport}`, () => {
+  describe(`upgrades through ${transport}`, () => {
     it('shakes hands and carries frames both ways', async t => {
       const proxy = await startProxy(t, transport, { endpoints: ['echo'] });
       const { client, response } = await open(t, proxy.port, 'Sec-WebSocket-Protocol: chat, other');
@@ -38,6 +38,48 @@ for (const transport of TRANSPORTS) {
       client.send(frame(8, Buffer.from([3, 232])));
       assert.equal((await readFrame(client)).opcode, 8);
       await client.untilClosed();
+    });
+
+    it('carries any protocol, whatever the method; filters see its name both ways', async t => {
+      const seen: (string | undefined)[] = [];
+      const upstream = await startRawUpstream(t, (socket, text) => {
+        if (!text.startsWith('POST /attach')) return;
+        assert.match(text, /\r\nconnection: upgrade\r\n/i);
+        assert.match(text, /\r\nupgrade: tcp\r\n/i);
+        socket.write('HTTP/1.1 101 UPGRADED\r\nUpgrade: tcp\r\nConnection: Upgrade\r\n\r\nhello');
+      });
+      const chain = new FakeChain({
+        onRequestHeaders(stream, end) {
+          seen.push(stream.exchange.requestHeaders.get('upgrade'));
+          stream.exchange.requestHeaders.replace('upgrade', 'smuggled');
+          stream.exchange.sendRequestHeaders(end);
+        },
+        onResponseHeaders(stream, headers, end) {
+          seen.push(headers.get('upgrade'));
+          headers.add('transfer-encoding', 'chunked');
+          stream.exchange.sendResponseHeaders(headers, end);
+        },
+      });
+      const proxy = await startProxy(t, transport, { endpoints: [upstream.port], chain });
+      const client = await openClient(t, proxy.port);
+      client.send('POST /attach HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n');
+      await until(() => client.received.toString().endsWith('hello'), 'the tunnel');
+      const head = client.received.toString();
+      assert.match(head, /^HTTP\/1\.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n/);
+      assert.doesNotMatch(head, /transfer-encoding/i);
+      assert.deepEqual(seen, ['tcp', 'tcp']);
+    });
+
+    it('never carries HTTP in a tunnel', async t => {
+      const upstream = await startUpstream(t);
+      const proxy = await startProxy(t, transport, { endpoints: [upstream.port] });
+      const response = await request(
+        proxy.port,
+        'GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQ\r\n\r\n',
+      );
+      assert.equal(response.status, 200);
+      assert.equal(upstream.requests[0]?.headers.get('upgrade'), undefined);
+      assert.equal(upstream.requests[0]?.headers.get('http2-settings'), undefined);
     });
 
     it('carries what came with the handshake', async t => {
