@@ -33,6 +33,7 @@ export class Context implements Host {
   }
 
   log(level: number, message: string): void {
+    if (level < this.logLevel) return;
     this.#log[LOG_LEVELS[level] ?? 'error'](this.#fields, message);
   }
 

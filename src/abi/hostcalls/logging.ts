@@ -4,6 +4,8 @@ import { LOG_LEVELS, Status } from '../types.ts';
 /** A message longer than this is cut: a log line is for people. */
 export const LOG_MESSAGE_MAX_BYTES = 16 * 1024;
 
+const ERROR = LOG_LEVELS.indexOf('error');
+
 /** Chapter "Logging" (fd_write is in wasi/). */
 export const logging: HostcallTable = {
   /**
@@ -14,7 +16,8 @@ export const logging: HostcallTable = {
     if (level >>> 0 >= LOG_LEVELS.length) return Status.BAD_ARGUMENT;
     if (!guest.memory.has(ptr, size)) return Status.INVALID_MEMORY_ACCESS;
     const host = guest.host;
-    if (level >= host.logLevel)
+    // Errors always: the last one is the reason when the guest refuses to start, whatever the log keeps.
+    if (level >= Math.min(host.logLevel, ERROR))
       host.log(level, guest.memory.utf8(ptr, Math.min(size >>> 0, LOG_MESSAGE_MAX_BYTES)));
     return Status.OK;
   },
