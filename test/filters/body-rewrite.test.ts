@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { OutgoingHttpHeaders } from 'node:http';
 import { describe, it } from 'node:test';
 import { openClient, startUpstream } from '../support/fixtures.ts';
+import { began, probe } from '../support/probe.ts';
 import { TRANSPORTS } from '../support/proxy.ts';
 import { get, header, request } from '../support/raw-client.ts';
 import { assertRefused, assertStarts, shipped } from '../support/shipped.ts';
@@ -182,11 +183,12 @@ for (const transport of TRANSPORTS) {
         },
         { early: true },
       );
-      const filters = { f: shipped('body-rewrite', { response: CONFIG.response }) };
-      const { port } = await startTestWeir(t, { transport, upstreams: [upstream.port], filters });
+      const watch = probe({}, { variant: 'headers' });
+      const filters = { watch, f: shipped('body-rewrite', { response: CONFIG.response }) };
+      const { port, log } = await startTestWeir(t, { transport, upstreams: [upstream.port], filters });
       const client = await openClient(t, port);
       client.send('POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n');
-      await until(() => client.received.includes('200 OK'), 'the head of the answer');
+      await began(log, 'responseHeaders');
       client.send('1\r\ny\r\n0\r\n\r\n');
       assert.equal((await client.response()).body.toString(), '"email":"***"');
     });

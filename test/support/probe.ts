@@ -92,11 +92,14 @@ export function calls(log: MemoryLog, whole = false): string[] {
 /** Contexts of streams: what began and how it ended, by `filter id`. */
 export function contexts(log: MemoryLog): Map<string, string[]> {
   const map = new Map<string, string[]>();
-  const roots = new Set(events(log).flatMap(e => (e.on === 'create' && e.a === 0 ? [e.id] : [])));
-  for (const e of events(log)) {
-    if (e.op !== undefined || roots.has(e.id)) continue;
+  const all = events(log);
+  // Ids are unique within a VM only.
+  const keyOf = (e: Event) => `${e.filter} ${e.id}`;
+  const roots = new Set(all.flatMap(e => (e.on === 'create' && e.a === 0 ? [keyOf(e)] : [])));
+  for (const e of all) {
+    const key = keyOf(e);
+    if (e.op !== undefined || roots.has(key)) continue;
     if (!['create', 'done', 'log', 'delete'].includes(e.on)) continue;
-    const key = `${e.filter} ${e.id}`;
     map.set(key, [...(map.get(key) ?? []), e.on]);
   }
   return map;

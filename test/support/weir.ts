@@ -22,6 +22,7 @@ export interface WeirOptions {
   /** Ports on 127.0.0.1, or `echo`. */
   readonly upstreams?: readonly (number | 'echo')[];
   readonly timeouts?: ConfigInput['upstreams'][string]['timeouts'];
+  readonly connections?: number;
   readonly maxHeaderSize?: string;
 }
 
@@ -38,6 +39,7 @@ export function weirConfig(options: WeirOptions): WeirConfig {
           endpoints: [port === 'echo' ? 'builtin:echo' : `http://127.0.0.1:${port}`],
           transport,
           ...(timeouts === undefined ? {} : { timeouts }),
+          connections: options.connections ?? 256,
         },
       ]),
     ),
