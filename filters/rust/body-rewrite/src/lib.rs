@@ -37,14 +37,17 @@ impl RootContext for Root {
     }
 
     fn create_http_context(&self, _context_id: u32) -> Option<Box<dyn HttpContext>> {
-        Some(Box::new(Exchange { rules: Rc::clone(&self.rules), rewriting: false }))
+        Some(Box::new(Exchange { rules: Rc::clone(&self.rules), request: false, response: false }))
     }
 }
 
 struct Exchange {
     rules: Rc<Rules>,
-    /// Whether the body that comes now is to be rewritten.
-    rewriting: bool,
+    /// Whether the rest of the request body is to be rewritten. Each direction has a state of its own: an upstream
+    /// may answer before the request has come whole, and then the pieces of both bodies alternate.
+    request: bool,
+    /// Whether the rest of the response body is to be rewritten.
+    response: bool,
 }
 
 impl Context for Exchange {}
@@ -58,7 +61,7 @@ impl HttpContext for Exchange {
                 headers::set(Map::Request, "accept-encoding", b"identity");
             }
         }
-        self.rewriting = !end_of_stream && !self.rules.request.is_empty() && self.begin(Map::Request);
+        self.request = !end_of_stream && !self.rules.request.is_empty() && self.begin(Map::Request);
         Action::Continue
     }
 
@@ -71,7 +74,7 @@ impl HttpContext for Exchange {
     }
 
     fn on_http_response_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
-        self.rewriting = !end_of_stream && !self.rules.response.is_empty() && self.begin(Map::Response);
+        self.response = !end_of_stream && !self.rules.response.is_empty() && self.begin(Map::Response);
         Action::Continue
     }
 
@@ -85,6 +88,13 @@ impl HttpContext for Exchange {
 }
 
 impl Exchange {
+    fn rewriting(&mut self, body: Body) -> &mut bool {
+        match body {
+            Body::Request => &mut self.request,
+            Body::Response => &mut self.response,
+        }
+    }
+
     /// Whether this message's body is one to rewrite; if so, what describes the old body goes.
     fn begin(&self, map: Map) -> bool {
         let encoding = headers::get(map, "content-encoding").unwrap_or_default();
@@ -102,7 +112,7 @@ impl Exchange {
 
     /// Everything is held back until the end: a match may lie across two pieces.
     fn data(&mut self, body: Body, size: usize, end_of_stream: bool) -> Action {
-        match (self.rewriting, end_of_stream) {
+        match (*self.rewriting(body), end_of_stream) {
             (false, _) => Action::Continue,
             (true, false) => Action::Pause,
             (true, true) => self.rewrite(body, size),
@@ -111,11 +121,11 @@ impl Exchange {
 
     /// A body that trailers follow ends here, without an end_of_stream of its own.
     fn trailers(&mut self, body: Body) -> Action {
-        if self.rewriting { self.rewrite(body, body::size(body)) } else { Action::Continue }
+        if *self.rewriting(body) { self.rewrite(body, body::size(body)) } else { Action::Continue }
     }
 
     fn rewrite(&mut self, body: Body, size: usize) -> Action {
-        self.rewriting = false;
+        *self.rewriting(body) = false;
         if size == 0 {
             return Action::Continue;
         }
