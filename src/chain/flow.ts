@@ -204,6 +204,17 @@ export class Flow {
     }
   }
 
+  /** True while that filter has this direction stopped. */
+  stoppedIn(context: FilterContext): boolean {
+    return this.#holds.some((hold, i) => {
+      return (
+        hold !== undefined &&
+        hold.stop !== Stop.NONE &&
+        this.#owner.stage(this.direction, i).context === context
+      );
+    });
+  }
+
   /** Drops what is held; nothing of this direction moves again. */
   end(): void {
     for (const hold of this.#holds) {

@@ -184,6 +184,12 @@ export class Stream implements FilterStream, HttpStream, FlowOwner {
     if (stage !== undefined) stage.plugin.seenChanging[direction] = true;
   }
 
+  died(context: FilterContext, reason: string): void {
+    if (this.#request.stoppedIn(context) || this.#response?.stoppedIn(context) === true) {
+      this.#failWith(503, context.name, reason);
+    }
+  }
+
   get requestBodyChanged(): boolean {
     return (this.#changed & (1 << REQUEST)) !== 0 || this.#plugins.some(p => p.seenChanging[REQUEST]);
   }

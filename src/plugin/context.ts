@@ -81,6 +81,9 @@ export class Context implements Host {
     return Status.BAD_ARGUMENT;
   }
 
+  /** Its VM is dead. */
+  vmDied(_reason: string): void {}
+
   configuration(): BodyBuffer {
     return new BodyBuffer();
   }

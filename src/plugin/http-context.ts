@@ -222,6 +222,10 @@ export class HttpContext extends VmContext implements FilterContext {
     return Status.OK;
   }
 
+  override vmDied(reason: string): void {
+    this.#stream.died(this, `its VM ended: ${reason}`);
+  }
+
   override clearRouteCache(): Status {
     this.#stream.clearRouteCache();
     return Status.OK;

@@ -51,6 +51,8 @@ export interface HttpStream {
   /** The first one wins. */
   localResponse(context: FilterContext, response: LocalResponse): void;
   clearRouteCache(): void;
+  /** The context's VM died: what is stopped in it will never be resumed. */
+  died(context: FilterContext, reason: string): void;
   /** A filter changes the body of that direction, now. */
   bodyChanged(context: FilterContext, direction: Direction): void;
 }

@@ -150,6 +150,12 @@ export class Vm implements Guest {
     this.death = new GuestError(exit ? 'GUEST_EXIT' : 'GUEST_TRAP', name, callback, message, {
       cause: error,
     });
+    // Streams that are stopped in this VM fail now, and not when their time is up; nobody is called from in here.
+    queueMicrotask(() => {
+      const contexts = [...this.contexts.values()];
+      this.contexts.clear();
+      for (const context of contexts) context.vmDied(message);
+    });
     return this.death;
   }
 
