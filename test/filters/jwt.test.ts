@@ -116,6 +116,37 @@ describe('jwt', () => {
     assert.equal((await send(`Bearer ${token({ ...good, aud: ['web', 'api'] })}`)).status, 200);
   });
 
+  it('more than one Authorization field is refused, in any order and case, but on exempt paths', async t => {
+    for (const removeAuthorization of [false, true]) {
+      const { send, upstream } = await setup(t, { removeAuthorization, exemptPaths: ['/health'] });
+      const good = `Bearer ${token({ sub: 'a', exp: LATER })}`;
+      const other = `Bearer ${token({ sub: 'admin', exp: LATER }, undefined, 'x'.repeat(32))}`;
+      const message = 'there is more than one Authorization field';
+      for (const [first, ...rest] of [
+        [good, `Authorization: ${other}`],
+        [other, `Authorization: ${good}`],
+        [good, `Authorization: ${good}`],
+        [good, `aUTHORIZATION: ${other}`],
+        [good, 'X-Between: 1', 'Authorization: Basic YTpi'],
+        [good, 'Authorization:'],
+        ['', `Authorization: ${good}`],
+        [good, 'Authorization: \xff', 'authorization: x'],
+      ] as [string, ...string[]][]) {
+        const response = await send(first, '/', ...rest);
+        assert.equal(response.status, 401, rest.join());
+        assert.deepEqual(JSON.parse(response.body.toString()), { error: 'invalid_request', message });
+        assert.equal(
+          header(response, 'www-authenticate'),
+          `Bearer realm="weir", error="invalid_request", error_description="${message}"`,
+        );
+      }
+      assert.equal((await send(`${good}, ${other}`)).status, 401);
+      assert.equal(upstream.requests.length, 0);
+      assert.equal((await send(good)).status, 200);
+      assert.equal((await send(good, '/health', `Authorization: ${other}`)).status, 200);
+    }
+  });
+
   it('leeway, requireExp, realm, removeAuthorization, secretBase64', async t => {
     const config = { leeway: 4000, requireExp: false, realm: 'api', removeAuthorization: true };
     const { send, seen } = await setup(t, config);

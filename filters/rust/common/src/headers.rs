@@ -17,6 +17,7 @@ unsafe extern "C" {
         value: *mut *mut u8,
         value_size: *mut usize,
     ) -> u32;
+    fn proxy_get_header_map_pairs(map: u32, pairs: *mut *mut u8, size: *mut usize) -> u32;
     fn proxy_replace_header_map_value(
         map: u32,
         name: *const u8,
@@ -48,6 +49,41 @@ pub fn get(map: Map, name: &str) -> Option<Vec<u8>> {
     }
     // The host got this memory from the SDK's `malloc`, which hands out boxed slices of exactly this size.
     Some(unsafe { Vec::from_raw_parts(data, size, size) })
+}
+
+/// All values of a header, in order. None: the host does not hand them out.
+pub fn all(map: Map, name: &str) -> Option<Vec<Vec<u8>>> {
+    let mut data: *mut u8 = std::ptr::null_mut();
+    let mut size: usize = 0;
+    let status = unsafe { proxy_get_header_map_pairs(map as u32, &mut data, &mut size) };
+    if status != 0 {
+        return None;
+    }
+    if data.is_null() {
+        return Some(Vec::new());
+    }
+    // As in `get`.
+    values(&unsafe { Vec::from_raw_parts(data, size, size) }, name)
+}
+
+/// The values of a header in a serialized map: the number of pairs, their lengths, then each text with a NUL.
+fn values(pairs: &[u8], name: &str) -> Option<Vec<Vec<u8>>> {
+    let number = |at: usize| Some(u32::from_le_bytes(pairs.get(at..)?.get(..4)?.try_into().ok()?) as usize);
+    let count = number(0)?;
+    let mut text = pairs.get(count.checked_mul(8)?.checked_add(4)?..)?;
+    let mut found = Vec::new();
+    for index in 0..count {
+        let mut next = |size: usize| {
+            let part = text.get(..size)?;
+            text = text.get(size.checked_add(1)?..)?;
+            Some(part)
+        };
+        let (key, value) = (next(number(4 + 8 * index)?)?, next(number(8 + 8 * index)?)?);
+        if key.eq_ignore_ascii_case(name.as_bytes()) {
+            found.push(value.to_vec());
+        }
+    }
+    Some(found)
 }
 
 /// Leaves one value, whatever there was. False: the host refused.

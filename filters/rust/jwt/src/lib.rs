@@ -65,8 +65,10 @@ impl HttpContext for Exchange {
         if settings.is_exempt(&headers::get(Map::Request, ":path").unwrap_or_default()) {
             return Action::Continue;
         }
-        let authorization = headers::get(Map::Request, "authorization");
-        match token::check(settings, authorization.as_deref(), weir_filter::now()) {
+        let Some(authorization) = headers::all(Map::Request, "authorization") else {
+            return deny(&settings.realm, &Problem::Request("the headers cannot be read"));
+        };
+        match token::check(settings, &authorization, weir_filter::now()) {
             Ok(claims) => {
                 pass_claims(settings, &claims);
                 Action::Continue
@@ -94,7 +96,7 @@ fn pass_claims(settings: &Settings, claims: &config::Object) {
 
 fn deny(realm: &str, problem: &Problem) -> Action {
     let (error, message) = match problem {
-        Problem::Missing(message) => ("invalid_request", message),
+        Problem::Request(message) => ("invalid_request", message),
         Problem::Invalid(message) => ("invalid_token", message),
     };
     let challenge = format!("Bearer realm=\"{realm}\", error=\"{error}\", error_description=\"{message}\"");

@@ -12,14 +12,15 @@ const MAX_SIZE: usize = 16 * 1024;
 
 /// Why a request does not pass. The texts go into a header and into JSON: no quotes, no backslashes.
 pub enum Problem {
-    Missing(&'static str),
+    /// The request does not carry one token.
+    Request(&'static str),
     Invalid(&'static str),
 }
 
-use Problem::{Invalid, Missing};
+use Problem::{Invalid, Request};
 
-/// The claims of the token in an Authorization header.
-pub fn check(settings: &Settings, authorization: Option<&[u8]>, now: Option<f64>) -> Result<Object, Problem> {
+/// The claims of the token in the Authorization header; `authorization` is all of its values.
+pub fn check(settings: &Settings, authorization: &[Vec<u8>], now: Option<f64>) -> Result<Object, Problem> {
     let token = bearer(authorization)?;
     if token.len() > MAX_SIZE {
         return Err(Invalid("the token is too long"));
@@ -77,11 +78,17 @@ fn check_time(settings: &Settings, claims: &Object, now: f64) -> Result<(), Prob
     }
 }
 
-fn bearer(authorization: Option<&[u8]>) -> Result<&[u8], Problem> {
-    let value = authorization.ok_or(Missing("a bearer token is needed"))?.trim_ascii();
-    let scheme_end = value.iter().position(|&b| b == b' ').ok_or(Missing("a bearer token is needed"))?;
+fn bearer(authorization: &[Vec<u8>]) -> Result<&[u8], Problem> {
+    const NONE: Problem = Request("a bearer token is needed");
+    let value = match authorization {
+        [] => return Err(NONE),
+        [value] => value.trim_ascii(),
+        // The upstream would get them all, and may believe one that nobody checked.
+        _ => return Err(Request("there is more than one Authorization field")),
+    };
+    let scheme_end = value.iter().position(|&b| b == b' ').ok_or(NONE)?;
     if !value[..scheme_end].eq_ignore_ascii_case(b"bearer") {
-        return Err(Missing("a bearer token is needed"));
+        return Err(NONE);
     }
     Ok(value[scheme_end..].trim_ascii())
 }
