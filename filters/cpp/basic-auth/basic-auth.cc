@@ -59,6 +59,41 @@ std::optional<std::string> credentials(std::string_view header) {
   return base64_decode(header);
 }
 
+bool is_authorization(std::string_view name) {
+  constexpr std::string_view kName = "authorization";
+  if (name.size() != kName.size()) return false;
+  for (size_t i = 0; i < kName.size(); i++) {
+    if (char(name[i] | 0x20) != kName[i]) return false;
+  }
+  return true;
+}
+
+// How many Authorization fields the request has. None: the host does not tell.
+std::optional<size_t> count_authorization() {
+  char *data = nullptr;
+  size_t size = 0;
+  if (proxy_get_header_map_pairs(PROXY_HTTP_REQUEST_HEADERS, &data, &size) != PROXY_OK) return std::nullopt;
+  if (data == nullptr) return 0;
+  const std::unique_ptr<char, decltype(&free)> owner(data, free);
+  // The number of pairs, two lengths for each, then each text with a NUL.
+  auto number = [data](size_t at) {
+    uint32_t value;
+    memcpy(&value, data + at, sizeof value);
+    return uint64_t(value);
+  };
+  const uint64_t count = size >= 4 ? number(0) : 0;
+  uint64_t at = 4 + 8 * count;
+  size_t found = 0;
+  for (size_t i = 0; i < count && at <= size; i++) {
+    const uint64_t name = number(4 + 8 * i);
+    const uint64_t end = at + name + 1 + number(8 + 8 * i) + 1;
+    if (end <= size && is_authorization({data + at, size_t(name)})) found++;
+    at = end;
+  }
+  if (at > size) return std::nullopt;
+  return found;
+}
+
 // The user's name, when the request has the right password.
 std::optional<std::string> authenticate(const Settings &settings) {
   pw_bytes header = pw_get_header(PROXY_HTTP_REQUEST_HEADERS, pw_text("authorization"));
@@ -73,13 +108,14 @@ std::optional<std::string> authenticate(const Settings &settings) {
   return pair->substr(0, colon);
 }
 
-proxy_action_t deny(std::string_view challenge) {
+proxy_action_t deny(std::string_view challenge,
+                    std::string_view body = "A user name and a password are needed.\n") {
   const pw_header headers[] = {
       {pw_text("www-authenticate"), view(challenge)},
       {pw_text("content-type"), pw_text("text/plain")},
       {pw_text("cache-control"), pw_text("no-store")},
   };
-  pw_respond(401, headers, 3, pw_text("A user name and a password are needed.\n"));
+  pw_respond(401, headers, 3, view(body));
   return PROXY_PAUSE;
 }
 
@@ -109,6 +145,11 @@ uint32_t proxy_on_request_headers(uint32_t context, size_t, uint32_t) {
   // The upstream believes this header: a copy from the client must never get there.
   pw_bytes user_header = view(settings.user_header);
   if (user_header.size > 0) pw_remove_header(PROXY_HTTP_REQUEST_HEADERS, user_header);
+  // The upstream would get them all, and may believe one that nobody checked.
+  if (count_authorization().value_or(2) > 1) {
+    return deny(settings.challenge + ", error=\"invalid_request\"",
+                "There is more than one Authorization field.\n");
+  }
   std::optional<std::string> user = authenticate(settings);
   if (!user) return deny(settings.challenge);
   if (settings.remove_authorization) pw_remove_header(PROXY_HTTP_REQUEST_HEADERS, pw_text("authorization"));
