@@ -13,6 +13,7 @@ import {
   RESPONSE,
 } from '../plugin/types.ts';
 import { reportGuestError } from '../plugin/vm-context.ts';
+import { Asked } from './asked.ts';
 import { Flow, type FlowOwner, type Stage } from './flow.ts';
 import { localMessage } from './local-response.ts';
 import type { Exchange, FilterStream } from './types.ts';
@@ -41,12 +42,8 @@ export class Stream implements FilterStream, HttpStream, FlowOwner {
   #over = false;
   #finished = false;
 
-  // What filters asked for, carried out when the guest has returned.
-  #local: LocalResponse | undefined;
-  #localBy: FilterContext | undefined;
-  #closing = false;
-  #resumes: { context: FilterContext; direction: Direction }[] | undefined;
-  #scheduled = false;
+  /** Undefined: no filter asked for anything yet. */
+  #asked: Asked | undefined;
 
   localResponseDetails = '';
   localResponseFilter = '';
@@ -157,21 +154,15 @@ export class Stream implements FilterStream, HttpStream, FlowOwner {
   }
 
   resume(context: FilterContext, direction: Direction): void {
-    this.#resumes ??= [];
-    this.#resumes.push({ context, direction });
-    this.#schedule();
+    this.#ask().resume(context, direction);
   }
 
   close(_context: FilterContext): void {
-    this.#closing = true;
-    this.#schedule();
+    this.#ask().closing = true;
   }
 
   localResponse(context: FilterContext, response: LocalResponse): void {
-    if (this.#local !== undefined) return;
-    this.#local = response;
-    this.#localBy = context;
-    this.#schedule();
+    this.#ask().local ??= { by: context, response };
   }
 
   clearRouteCache(): void {
@@ -198,28 +189,32 @@ export class Stream implements FilterStream, HttpStream, FlowOwner {
     return (this.#changed & (1 << RESPONSE)) !== 0 || this.#plugins.some(p => p.seenChanging[RESPONSE]);
   }
 
-  /** After the guest returned, also when it was called for another stream. */
-  #schedule(): void {
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    queueMicrotask(() => {
-      this.#scheduled = false;
-      try {
-        this.#carryOut();
-      } catch (error) {
-        this.#fail(error);
-      }
-    });
+  /** To be carried out after the guest returned, also when it was called for another stream. */
+  #ask(): Asked {
+    this.#asked ??= new Asked();
+    const asked = this.#asked;
+    if (!asked.scheduled) {
+      asked.scheduled = true;
+      queueMicrotask(() => {
+        asked.scheduled = false;
+        try {
+          this.#carryOut(asked);
+        } catch (error) {
+          this.#fail(error);
+        }
+      });
+    }
+    return asked;
   }
 
-  #carryOut(): void {
+  #carryOut(asked: Asked): void {
     if (this.#over) return;
-    if (this.#closing || this.#local !== undefined) {
-      this.#divert();
+    if (asked.urgent) {
+      this.#divert(asked);
       return;
     }
     for (;;) {
-      const next = this.#resumes?.shift();
+      const next = asked.nextResume();
       if (next === undefined || this.#over) return;
       const { context, direction } = next;
       if (direction === RESPONSE) this.#response?.resume(context);
@@ -241,12 +236,12 @@ export class Stream implements FilterStream, HttpStream, FlowOwner {
   }
 
   entering(direction: Direction, context: FilterContext): void {
-    this.#resumes = this.#resumes?.filter(r => r.context !== context || r.direction !== direction);
+    this.#asked?.forgetResumes(context, direction);
   }
 
   diverted(flow: Flow): boolean {
     if (this.#over) return true;
-    if (this.#closing || this.#local !== undefined) this.#divert();
+    if (this.#asked?.urgent === true) this.#divert(this.#asked);
     return this.#over || (flow.direction === REQUEST ? this.#answered : flow !== this.#response);
   }
 
@@ -319,26 +314,25 @@ export class Stream implements FilterStream, HttpStream, FlowOwner {
   }
 
   /** Carries out a close or a local response: the stream leaves the course it was on. */
-  #divert(): void {
-    const local = this.#local;
-    const by = this.#localBy!;
-    this.#local = undefined;
-    this.#localBy = undefined;
-    if (this.#closing || local === undefined || this.#responseSent) {
-      const reason = this.#closing
+  #divert(asked: Asked): void {
+    const { local, closing } = asked;
+    asked.local = undefined;
+    if (closing || local === undefined || this.#responseSent) {
+      const reason = closing
         ? 'a filter closed the stream'
         : 'a local response came after response headers were sent';
       this.#end();
       this.#exchange.reset(reason);
       return;
     }
+    const { by, response } = local;
     const first = this.#firstAfterLocal(by);
     this.#request.end();
     this.#response?.end();
     this.#answered = true;
-    this.localResponseDetails = local.details === '' ? 'local_response' : local.details;
+    this.localResponseDetails = response.details === '' ? 'local_response' : response.details;
     this.localResponseFilter = by.name;
-    const { headers, body } = localMessage(this.requestHeaders, local);
+    const { headers, body } = localMessage(this.requestHeaders, response);
     headers.mutated = true;
     this.#responseHeaders = headers;
     this.#responseTrailers = undefined;
