@@ -39,6 +39,24 @@ describe('ab-test', () => {
     }
   });
 
+  it('reads all Cookie fields; of several cookies of that name the first counts', async t => {
+    const send = await setup(t, { variants: { a: 0, b: 1, c: 0 } });
+    const fields: readonly (readonly [variant: string, known: boolean, ...lines: string[]])[] = [
+      ['a', true, 'Cookie: x=1', 'Cookie: ab=a'],
+      ['a', true, 'Cookie: x=1; y=2', 'X-Between: ab=c', 'cOOKIE: z=3;ab=a', 'Cookie: ab=c'],
+      ['c', true, 'Cookie: ab=c', 'Cookie: ab=a'],
+      ['c', true, 'Cookie:', 'Cookie: ab', 'Cookie: \xff', 'Cookie: ab=c'],
+      ['b', false, 'Cookie: ab=zzz', 'Cookie: ab=a'],
+      ['b', false, 'Cookie: x=1', 'Cookie: y=2'],
+      ['b', false, 'Cookie2: ab=a', 'X-Cookie: ab=a', 'Kookie: ab=a'],
+    ];
+    for (const [variant, known, ...lines] of fields) {
+      const answer = await send(...lines);
+      assert.equal(answer.variant, variant, lines.join());
+      assert.equal(answer.cookies.length, known ? 1 : 2, lines.join());
+    }
+  });
+
   it('goes by weight: 0 gets no newcomers, but who has it keeps it', async t => {
     const send = await setup(t, { variants: { a: 0, b: 1, c: 0 } });
     for (let i = 0; i < 20; i++) assert.equal((await send()).variant, 'b');

@@ -1,13 +1,34 @@
+import { Headers } from '@gcoredev/proxy-wasm-sdk-as/assembly/runtime';
+
+const COOKIE = 'cookie';
 const SPACE: u8 = 0x20;
 const TAB: u8 = 0x09;
 const SEMICOLON: u8 = 0x3b;
 const EQUALS: u8 = 0x3d;
 
+/** The value of the first cookie of that name in all Cookie fields, in order, or the empty string. */
+export function findCookie(headers: Headers, name: string): string {
+  for (let i = 0; i < headers.length; i++) {
+    if (!isCookie(Uint8Array.wrap(headers[i].key))) continue;
+    const value = findInField(Uint8Array.wrap(headers[i].value), name);
+    if (value !== null) return value;
+  }
+  return '';
+}
+
+function isCookie(name: Uint8Array): bool {
+  if (name.length != COOKIE.length) return false;
+  for (let i = 0; i < COOKIE.length; i++) {
+    if ((name[i] | 0x20) != COOKIE.charCodeAt(i)) return false;
+  }
+  return true;
+}
+
 /**
- * The value of the first cookie of that name, or the empty string. Works on bytes: what a client sends need not be
- * UTF-8, and decoding it as such could swallow the semicolon after a stray byte.
+ * Null: there is none of that name. Works on bytes: what a client sends need not be UTF-8, and decoding it as such
+ * could swallow the semicolon after a stray byte.
  */
-export function findCookie(header: Uint8Array, name: string): string {
+function findInField(header: Uint8Array, name: string): string | null {
   let start = 0;
   while (start < header.length) {
     let end = start;
@@ -20,7 +41,7 @@ export function findCookie(header: Uint8Array, name: string): string {
     }
     start = end + 1;
   }
-  return '';
+  return null;
 }
 
 /** What stands between start and end without white space around it; the empty string when longer than `most`. */

@@ -10,7 +10,6 @@ import {
   LogLevelValues,
   stream_context,
 } from '@gcoredev/proxy-wasm-sdk-as/assembly';
-import { get_header_map_value, HeaderMapTypeValues } from '@gcoredev/proxy-wasm-sdk-as/assembly/runtime';
 import { Config } from './config';
 import { findCookie } from './cookie';
 import { log } from './log';
@@ -48,8 +47,7 @@ export function proxy_on_request_headers(context: u32, count: u32, endOfStream: 
   if (!configs.has(exchange.root)) return 0;
   const config = configs.get(exchange.root);
   const headers = stream_context.headers.request;
-  const cookies = get_header_map_value(HeaderMapTypeValues.RequestHeaders, String.UTF8.encode('cookie'));
-  const wanted = findCookie(Uint8Array.wrap(cookies), config.cookie);
+  const wanted = findCookie(headers.get_headers(), config.cookie);
   exchange.isNew = !config.has(wanted);
   exchange.variant = exchange.isNew ? config.choose(Math.random()) : wanted;
   // Not `replace`: the SDK aborts when the host refuses it.
