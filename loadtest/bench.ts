@@ -2,7 +2,7 @@
  * CPU per request of the proxy, against the least a forwarder can do: every round runs each target once, in turn,
  * so that what the machine does otherwise hits all alike. Ratios are what counts; absolute figures are this machine's.
  *
- *     npm run loadtest -- [--rounds 20] [--amount 3000] [--connections 32]
+ *     npm run loadtest -- [--rounds 6] [--amount 20000] [--connections 32]
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { parseArgs } from 'node:util';
@@ -27,8 +27,8 @@ interface Running {
 
 const { values } = parseArgs({
   options: {
-    rounds: { type: 'string', default: '20' },
-    amount: { type: 'string', default: '3000' },
+    rounds: { type: 'string', default: '6' },
+    amount: { type: 'string', default: '20000' },
     connections: { type: 'string', default: '32' },
     help: { type: 'boolean', default: false },
   },
@@ -97,7 +97,7 @@ for (const target of targets) {
 
 let failed = false;
 /** Rounds in which code gets compiled; not counted. */
-const WARM_UP = 4;
+const WARM_UP = 2;
 for (let round = 1 - WARM_UP; round <= rounds; round++) {
   for (const run of running) {
     process.stderr.write(`\r\x1b[Kround ${Math.max(round, 0)}/${rounds}: ${run.target.name}`);
