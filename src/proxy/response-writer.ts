@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import { isFieldValue, type RawFields, removeField } from '../message/fields.ts';
 import type { HttpExchange } from './exchange.ts';
+import { type HeadHolder, sendHeadSoon } from './late-head.ts';
 
 const EMPTY = Buffer.alloc(0);
 
@@ -23,7 +24,7 @@ export interface OutgoingHead {
 }
 
 /** Writes one response to the client's connection, and keeps its framing true. */
-export class ResponseWriter {
+export class ResponseWriter implements HeadHolder {
   headSent = false;
   /** All of the response was handed to the connection. */
   ended = false;
@@ -35,6 +36,8 @@ export class ResponseWriter {
   #promised = -1;
   #sent = 0;
   #bodyless = false;
+  /** Node has the head and sends it with what is written next. */
+  #headWaits = false;
   /** The connection closes after this, with request body still to come. */
   #closing = false;
   #sendTimer: NodeJS.Timeout | undefined;
@@ -66,6 +69,18 @@ export class ResponseWriter {
       res.writeHead(status, raw);
     }
     this.headSent = true;
+    // Without a body, the end follows at once.
+    if (this.#bodyless) return;
+    this.#headWaits = true;
+    sendHeadSoon(this);
+  }
+
+  sendLateHead(): void {
+    if (!this.#headWaits) return;
+    this.#headWaits = false;
+    const { res, over } = this.#exchange;
+    // What flushHeaders does, but that writes fields as UTF-8.
+    if (!over && !res.destroyed) res.write('', 'latin1');
   }
 
   /** The head said `length` while a filter could still change the body: anything else resets the connection. */
@@ -77,6 +92,7 @@ export class ResponseWriter {
     if (this.ended || this.#bodyless || chunk.length === 0) return;
     if (!this.#keepsPromise(chunk.length, false)) return;
     const { res } = this.#exchange;
+    this.#headWaits = false;
     if (res.write(chunk)) return;
     this.full = true;
     if (this.#sendTimer !== undefined) {
@@ -96,6 +112,7 @@ export class ResponseWriter {
   end(chunk: Buffer = EMPTY, trailers: RawFields = []): void {
     if (this.ended || !this.#keepsPromise(chunk.length, true)) return;
     this.ended = true;
+    this.#headWaits = false;
     const { res, request } = this.#exchange;
     if (trailers.length > 0) {
       const pairs: [string, string][] = [];
@@ -105,7 +122,7 @@ export class ResponseWriter {
     const empty = chunk.length === 0 || this.#bodyless;
     if (this.#closing) {
       // Closing at once would reset the connection under an answer that the client hasn't read.
-      if (empty) res.flushHeaders();
+      if (this.#bodyless) res.flushHeaders();
       else res.write(chunk);
       request.discard(() => res.end());
     } else if (empty) {
