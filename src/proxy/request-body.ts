@@ -23,6 +23,8 @@ export class RequestBody extends EventEmitter {
   #queue: Buffer[] = [];
   #flowing = false;
   #ended = false;
+  /** `emitHeld` is to run. */
+  #emitting = false;
   #endEmitted = false;
 
   constructor(length: number, source: BodySource) {
@@ -54,18 +56,30 @@ export class RequestBody extends EventEmitter {
     return this;
   }
 
+  /** What is held comes later, never from within the call: undici attaches to its socket after it. */
   resume(): this {
     if (this.#flowing || this.destroyed) return this;
     this.#flowing = true;
-    while (this.#queue.length > 0) {
-      if (!this.#flowing) return this;
+    if (this.#queue.length === 0 && !this.#ended) {
+      this.#source.bodyWanted();
+    } else if (!this.#emitting) {
+      this.#emitting = true;
+      process.nextTick(emitHeld, this);
+    }
+    return this;
+  }
+
+  /** Hands out what is held until the transport pauses. */
+  emitHeld(): void {
+    this.#emitting = false;
+    if (this.destroyed) return;
+    while (this.#flowing && this.#queue.length > 0) {
       this.started = true;
       this.emit('data', this.#queue.shift());
     }
-    if (!this.#flowing) return this;
+    if (!this.#flowing) return;
     if (this.#ended) this.#emitEnd();
     else this.#source.bodyWanted();
-    return this;
   }
 
   /** The transport reads no more. */
@@ -88,4 +102,8 @@ export class RequestBody extends EventEmitter {
     this.#endEmitted = true;
     this.emit('end');
   }
+}
+
+function emitHeld(body: RequestBody): void {
+  body.emitHeld();
 }
