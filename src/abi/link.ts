@@ -46,7 +46,7 @@ export function importStatus(name: string, known: boolean): 'implemented' | 'uni
 }
 
 /** Tables of hostcalls by import module. */
-export function importTables(abi: AbiVersion, wasi: HostcallTable): Readonly<Record<string, HostcallTable>> {
+function importTables(abi: AbiVersion, wasi: HostcallTable): Readonly<Record<string, HostcallTable>> {
   return { env: HOSTCALLS[abi], wasi_snapshot_preview1: wasi, wasi_unstable: wasi };
 }
 

@@ -38,7 +38,7 @@ class Hold {
 
 /** What a direction needs of its stream. */
 export interface FlowOwner {
-  /** Filters in this direction's order: `at(0)` comes first. Undefined when the stream can't have it. */
+  /** Filters in this direction's order: `at(0)` comes first. */
   stage(direction: Direction, index: number): Stage;
   /** A callback is next that may stop a filter which is not stopped: a resume asked for before is not for that stop. */
   entering(direction: Direction, context: FilterContext): void;

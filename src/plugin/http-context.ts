@@ -24,8 +24,8 @@ const LOG_OPEN = 16;
 
 /** What a plugin's configuration says about its streams. */
 export interface HttpContextOptions {
-  /** Largest body in bytes that the guest may hold or make. */
-  readonly bufferedBody: number;
+  /** `bufferedBody`: largest body in bytes that the guest may hold or make. */
+  readonly limits: { readonly bufferedBody: number };
   /** False: Pause from a headers callback stops the body too, as Envoy does by default. */
   readonly allowOnHeadersStopIteration: boolean;
 }
@@ -184,7 +184,7 @@ export class HttpContext extends VmContext implements FilterContext {
   }
 
   override get bufferLimit(): number {
-    return this.#options.bufferedBody;
+    return this.#options.limits.bufferedBody;
   }
 
   override property(path: string): Uint8Array | undefined {

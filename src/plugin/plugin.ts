@@ -111,7 +111,7 @@ class ProxyWasmPlugin implements Plugin {
   readonly bufferedBody: number;
   readonly pauseTime: number;
   readonly #slot: VmSlot;
-  readonly #options: PluginOptions & { readonly bufferedBody: number };
+  readonly #options: PluginOptions;
   readonly #log: Log;
   readonly #backOff = new BackOff();
   #root: RootContext | undefined;
@@ -122,7 +122,7 @@ class ProxyWasmPlugin implements Plugin {
     this.bufferedBody = options.limits.bufferedBody;
     this.pauseTime = options.limits.pauseTime;
     this.#slot = slot;
-    this.#options = { ...options, bufferedBody: options.limits.bufferedBody };
+    this.#options = options;
     this.#log = log;
   }
 

@@ -1,4 +1,5 @@
-import type { Guest, HostcallTable } from '../guest.ts';
+import type { FieldMap } from '../../message/fields.ts';
+import type { Guest, HostcallFactory, HostcallTable } from '../guest.ts';
 import { pairsSize, readPairs, writePairs } from '../pairs.ts';
 import { returnLatin1 } from '../results.ts';
 import { MAP_TYPE_MAX, Status } from '../types.ts';
@@ -6,6 +7,19 @@ import { MAP_TYPE_MAX, Status } from '../types.ts';
 /** Names reach and leave a guest in lower case. The range must have been checked. */
 function nameAt(guest: Guest, ptr: number, size: number): string {
   return guest.memory.latin1(ptr, size).toLowerCase();
+}
+
+/** A hostcall that takes a map, a name and a value. OK; BAD_ARGUMENT; INVALID_MEMORY_ACCESS. */
+function setter(set: (fields: FieldMap, name: string, value: string) => boolean): HostcallFactory {
+  return guest => (map: number, keyPtr: number, keySize: number, valuePtr: number, valueSize: number) => {
+    if (map >>> 0 > MAP_TYPE_MAX) return Status.BAD_ARGUMENT;
+    const fields = guest.host.writableFields(map);
+    if (fields === undefined) return Status.BAD_ARGUMENT;
+    const memory = guest.memory;
+    if (!memory.has(keyPtr, keySize) || !memory.has(valuePtr, valueSize)) return Status.INVALID_MEMORY_ACCESS;
+    const ok = set(fields, nameAt(guest, keyPtr, keySize), memory.latin1(valuePtr, valueSize));
+    return ok ? Status.OK : Status.BAD_ARGUMENT;
+  };
 }
 
 /**
@@ -79,30 +93,10 @@ export const fields: HostcallTable = {
   },
 
   /** `proxy_add_header_map_value(map, key: *u8, key_size, value: *u8, value_size) -> status`: appends. */
-  proxy_add_header_map_value:
-    guest => (map: number, keyPtr: number, keySize: number, valuePtr: number, valueSize: number) => {
-      if (map >>> 0 > MAP_TYPE_MAX) return Status.BAD_ARGUMENT;
-      const fields = guest.host.writableFields(map);
-      if (fields === undefined) return Status.BAD_ARGUMENT;
-      const memory = guest.memory;
-      if (!memory.has(keyPtr, keySize) || !memory.has(valuePtr, valueSize))
-        return Status.INVALID_MEMORY_ACCESS;
-      const ok = fields.add(nameAt(guest, keyPtr, keySize), memory.latin1(valuePtr, valueSize));
-      return ok ? Status.OK : Status.BAD_ARGUMENT;
-    },
+  proxy_add_header_map_value: setter((fields, name, value) => fields.add(name, value)),
 
   /** `proxy_replace_header_map_value(map, key: *u8, key_size, value: *u8, value_size) -> status`: leaves one value. */
-  proxy_replace_header_map_value:
-    guest => (map: number, keyPtr: number, keySize: number, valuePtr: number, valueSize: number) => {
-      if (map >>> 0 > MAP_TYPE_MAX) return Status.BAD_ARGUMENT;
-      const fields = guest.host.writableFields(map);
-      if (fields === undefined) return Status.BAD_ARGUMENT;
-      const memory = guest.memory;
-      if (!memory.has(keyPtr, keySize) || !memory.has(valuePtr, valueSize))
-        return Status.INVALID_MEMORY_ACCESS;
-      const ok = fields.replace(nameAt(guest, keyPtr, keySize), memory.latin1(valuePtr, valueSize));
-      return ok ? Status.OK : Status.BAD_ARGUMENT;
-    },
+  proxy_replace_header_map_value: setter((fields, name, value) => fields.replace(name, value)),
 
   /** `proxy_remove_header_map_value(map, key: *u8, key_size) -> status`: all values; OK also without any. */
   proxy_remove_header_map_value: guest => (map: number, keyPtr: number, keySize: number) => {
