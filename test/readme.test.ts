@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { UNIMPLEMENTED } from '../src/abi/hostcalls/unimplemented.ts';
+import { UNCALLED_CALLBACKS } from '../src/plugin/callbacks.ts';
 
 const root = resolve(import.meta.dirname, '..');
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
@@ -19,6 +20,10 @@ test('README names every hostcall that answers UNIMPLEMENTED', () => {
   for (const [chapter, names] of Object.entries(UNIMPLEMENTED)) {
     assert.ok(readme.includes(`| ${chapter} | ${names.map(n => `\`${n}\``).join(', ')} |`), chapter);
   }
+});
+
+test('README names every callback that is never called', () => {
+  for (const name of UNCALLED_CALLBACKS) assert.ok(readme.includes(`\`${name}\``), name);
 });
 
 test('links in the documents lead somewhere', () => {

@@ -125,6 +125,11 @@ export class HttpExchange implements Exchange, ConnectionUser {
 
   beginLocalResponse(): void {
     if (this.over) return;
+    const { log } = this.context;
+    if (this.stream !== undefined && log.isLevelEnabled('debug')) {
+      const { localResponseFilter: filter, localResponseDetails: details } = this.stream;
+      log.debug({ part: 'filter', filter, route: this.route.name, details }, 'a filter answered');
+    }
     this.request.abandon();
     this.response.beginLocal();
   }
