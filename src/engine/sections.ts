@@ -1,4 +1,5 @@
 import { ModuleError } from '../errors.ts';
+import { Reader } from './binary.ts';
 
 /** A section of a core module: its id and where its contents lie. */
 export interface Section {
@@ -15,43 +16,6 @@ export interface MemoryLimits {
 
 const MEMORY_SECTION = 5;
 const PAGE = 65536;
-
-class Reader {
-  readonly bytes: Uint8Array;
-  at: number;
-
-  constructor(bytes: Uint8Array, at: number) {
-    this.bytes = bytes;
-    this.at = at;
-  }
-
-  byte(): number {
-    const value = this.bytes[this.at++];
-    if (value === undefined)
-      throw new ModuleError('MODULE_MALFORMED', 'the module ends in the middle of a section');
-    return value;
-  }
-
-  /** Unsigned LEB128; exact up to 2^53. */
-  leb(): number {
-    let value = 0;
-    for (let shift = 0; shift < 63; shift += 7) {
-      const byte = this.byte();
-      value += (byte & 0x7f) * 2 ** shift;
-      if (byte < 0x80) return value;
-    }
-    throw new ModuleError('MODULE_MALFORMED', 'a number in the module is too long');
-  }
-
-  text(): string {
-    const length = this.leb();
-    const start = this.at;
-    this.at += length;
-    if (this.at > this.bytes.length)
-      throw new ModuleError('MODULE_MALFORMED', 'a name ends outside the module');
-    return Buffer.from(this.bytes.subarray(start, this.at)).toString('utf8');
-  }
-}
 
 /** The sections of a core module, in order. @throws ModuleError MODULE_MALFORMED */
 export function sectionsOf(bytes: Uint8Array): Section[] {

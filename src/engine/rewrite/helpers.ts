@@ -1,0 +1,39 @@
+import { type Appended, copyFunction, fillFunction } from './bulk.ts';
+import type { Counts } from './immediates.ts';
+
+/** The functions appended for memory.fill and memory.copy: one per memory, one per pair, made when first used. */
+export class Helpers {
+  readonly #byKey = new Map<string, number>();
+  readonly all: Appended[] = [];
+  readonly #counts: Counts;
+  readonly #wide: readonly boolean[];
+  readonly #check: Uint8Array;
+
+  /** @param wide which memories have 64-bit addresses */
+  constructor(counts: Counts, wide: readonly boolean[], check: Uint8Array) {
+    this.#counts = counts;
+    this.#wide = wide;
+    this.#check = check;
+  }
+
+  /** Index of the function that does memory.fill. */
+  fill(memory: number): number {
+    return this.#get(`${memory}`, () => fillFunction(memory, this.#wide[memory]!, this.#check));
+  }
+
+  /** Index of the function that does memory.copy. */
+  copy(to: number, from: number): number {
+    const wide = [this.#wide[to]!, this.#wide[from]!] as const;
+    return this.#get(`${to} ${from}`, () => copyFunction([to, from], wide, this.#check));
+  }
+
+  #get(key: string, make: () => Appended): number {
+    let index = this.#byKey.get(key);
+    if (index === undefined) {
+      index = this.#counts.functions + this.all.length;
+      this.all.push(make());
+      this.#byKey.set(key, index);
+    }
+    return index;
+  }
+}

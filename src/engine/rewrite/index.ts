@@ -1,0 +1,80 @@
+import { Reader } from '../binary.ts';
+import { sectionsOf } from '../sections.ts';
+import { assemble, SECTION_ORDER } from './assemble.ts';
+import { NO_CODE, readCode } from './code.ts';
+import { malformed } from './faults.ts';
+import { isShared, isWide, memoryMaxima, tableMaxima } from './limits.ts';
+import { Shape } from './shape.ts';
+
+export { INTERRUPT_IMPORT } from './assemble.ts';
+
+export { ENGINE_MODULE } from './shape.ts';
+
+/** A memory that the host makes for each instance, imported from ENGINE_MODULE. */
+export interface MemoryFacts {
+  readonly name: string;
+  /** Both in pages of 64 KiB. */
+  readonly initial: number;
+  readonly maximum: number;
+  readonly shared: boolean;
+  readonly address: 'i32' | 'i64';
+}
+
+/** What is known of a rewritten module; plain JSON. */
+export interface ModuleFacts {
+  readonly memories: readonly MemoryFacts[];
+  /** Whether it can catch exceptions, and so those that the host throws. */
+  readonly catches: boolean;
+}
+
+export interface Rewritten {
+  readonly bytes: Uint8Array;
+  readonly facts: ModuleFacts;
+}
+
+export interface RewriteLimits {
+  /** Of all memories the module defines, in bytes. */
+  readonly memory: number;
+  /** Of all tables the module defines. */
+  readonly tableElements: number;
+}
+
+const CODE = 10;
+
+/**
+ * A core module that can be interrupted and stays within its limits. Append-only: no index of the module's moves.
+ * @throws ModuleError MODULE_MALFORMED, MODULE_UNSUPPORTED, MODULE_LIMIT
+ */
+export function rewrite(bytes: Uint8Array, limits: RewriteLimits): Rewritten {
+  const shape = new Shape();
+  const sections = sectionsOf(bytes);
+  let rank = -1;
+  let code = NO_CODE;
+  for (const { id, start, end } of sections) {
+    if (id === 0) continue;
+    const at = SECTION_ORDER.indexOf(id);
+    if (at <= rank) throw malformed(`section ${id} is unknown or in the wrong place`);
+    rank = at;
+    const r = new Reader(bytes, start, end);
+    if (id === CODE) code = readCode(r, shape);
+    else shape.section(id, r);
+    if (r.at !== end) throw malformed(`section ${id} is longer than what is in it`);
+  }
+  if (code === NO_CODE && shape.ownFunctions > 0) throw malformed('there are functions, but no code');
+  const pages = memoryMaxima(shape.ownMemories, limits.memory);
+  const tables = tableMaxima(
+    shape.ownTables.map(table => table.range),
+    limits.tableElements,
+  );
+  const memories = shape.ownMemories.map((range, i) => ({
+    name: `memory${i}`,
+    initial: range.minimum,
+    maximum: pages[i]!,
+    shared: isShared(range),
+    address: isWide(range) ? ('i64' as const) : ('i32' as const),
+  }));
+  return {
+    bytes: assemble({ bytes, sections, shape, code, memories, tableMaxima: tables }),
+    facts: { memories, catches: code.catches },
+  };
+}
