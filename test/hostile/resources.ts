@@ -1,0 +1,28 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc') as () => void;
+
+/** Resident bytes of this process, after what can be freed was freed. */
+export async function memoryNow(): Promise<number> {
+  for (let i = 0; i < 2; i++) {
+    collect();
+    // Finalizers, and what they free, run between turns.
+    await turn();
+  }
+  return process.memoryUsage.rss();
+}
+
+const SAMPLE = /^(\w+(?:\{[^}]*\})?) (\S+)$/;
+
+/** The text format of Prometheus as a map from `name{labels}` to the value. */
+export function parseMetrics(text: string): ReadonlyMap<string, number> {
+  const out = new Map<string, number>();
+  for (const line of text.split('\n')) {
+    const match = SAMPLE.exec(line);
+    if (match !== null) out.set(match[1]!, Number(match[2]));
+  }
+  return out;
+}
