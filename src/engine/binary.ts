@@ -85,7 +85,7 @@ export class Reader {
   }
 
   text(): string {
-    const length = this.leb();
+    const length = this.u32();
     const start = this.at;
     if (length > this.end - start) throw malformed('a name ends outside the module');
     this.at = start + length;

@@ -23,7 +23,7 @@ export function sectionsOf(bytes: Uint8Array): Section[] {
   const sections: Section[] = [];
   while (reader.at < bytes.length) {
     const id = reader.byte();
-    const size = reader.leb();
+    const size = reader.u32();
     const start = reader.at;
     const end = start + size;
     if (end > bytes.length) {

@@ -61,7 +61,7 @@ export class Types {
 
   /** A tag's type: what an exception carries lies on the engine's heap. */
   tag(r: Reader): void {
-    if (r.byte() !== 0) throw malformed('a tag has an unknown attribute');
+    if (r.u32() !== 0) throw malformed('a tag has an unknown attribute');
     const index = this.index(r);
     const params = this.#params[index]!;
     if (params > MAX_TAG_PARAMS)
