@@ -9,9 +9,14 @@ export type ErrorCode =
   | 'MODULE_IMPORT_UNKNOWN'
   | 'MODULE_EXPORT_INVALID'
   | 'MODULE_HASH_MISMATCH'
+  | 'MODULE_UNSUPPORTED'
+  | 'MODULE_LIMIT'
   | 'PLUGIN_START_FAILED'
   | 'PLUGIN_CONFIGURE_FAILED'
+  | 'PLUGIN_DOWN'
+  | 'PLUGIN_LIMIT'
   | 'GUEST_TRAP'
+  | 'GUEST_TIMEOUT'
   | 'GUEST_EXIT'
   | 'UPSTREAM_CONNECT'
   | 'UPSTREAM_TIMEOUT'
@@ -68,17 +73,29 @@ export class ModuleError extends WeirError {}
 /** A plugin refused to start, or failed while starting. */
 export class PluginError extends WeirError {}
 
-/** The guest trapped, called proc_exit or made the host give up on it: its VM is dead. */
+/** What is known of Weir's own state when a guest died: `unknown` when it was inside a hostcall that failed. */
+export type HostState = 'whole' | 'unknown';
+
+/** The guest trapped, ran too long, called proc_exit or made the host give up on it: its VM is dead. */
 export class GuestError extends WeirError {
   /** Name of the filter that ran. */
   readonly filter: string;
   /** The callback it was in, for example `proxy_on_request_headers`. */
   readonly callback: string;
+  /** Only when it is whole can a stream go on without the filter. */
+  readonly hostState: HostState;
 
-  constructor(code: ErrorCode, filter: string, callback: string, message: string, options?: ErrorOptions) {
+  constructor(
+    code: ErrorCode,
+    filter: string,
+    callback: string,
+    message: string,
+    options?: ErrorOptions & { readonly hostState?: HostState },
+  ) {
     super(code, `${callback}: ${message}`, options);
     this.filter = filter;
     this.callback = callback;
+    this.hostState = options?.hostState ?? 'whole';
   }
 }
 

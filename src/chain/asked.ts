@@ -5,6 +5,13 @@ interface Resume {
   readonly direction: Direction;
 }
 
+/** What had been asked for at some time. */
+export interface Mark {
+  readonly closing: boolean;
+  readonly local: Asked['local'];
+  readonly resumes: readonly Resume[];
+}
+
 /** What filters asked of a stream inside hostcalls; carried out when the guest has returned. */
 export class Asked {
   closing = false;
@@ -12,6 +19,7 @@ export class Asked {
   /** Somebody is going to look at this. */
   scheduled = false;
   #resumes: Resume[] = [];
+  #releases: FilterContext[] = [];
 
   /** The stream must leave the course it is on before anything else happens. */
   get urgent(): boolean {
@@ -29,5 +37,25 @@ export class Asked {
   /** A resume asked for before is not for the stop that a callback may bring next. */
   forgetResumes(context: FilterContext, direction: Direction): void {
     this.#resumes = this.#resumes.filter(r => r.context !== context || r.direction !== direction);
+  }
+
+  mark(): Mark {
+    return { closing: this.closing, local: this.local, resumes: [...this.#resumes] };
+  }
+
+  /** Forgets what was asked for since then; undefined: since ever. */
+  forgetSince(mark: Mark | undefined): void {
+    this.closing = mark?.closing ?? false;
+    this.local = mark?.local;
+    this.#resumes = [...(mark?.resumes ?? [])];
+  }
+
+  /** That filter is dead: what it has stopped must go on. */
+  release(context: FilterContext): void {
+    this.#releases.push(context);
+  }
+
+  nextRelease(): FilterContext | undefined {
+    return this.#releases.shift();
   }
 }

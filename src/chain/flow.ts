@@ -1,39 +1,15 @@
 import { BodyAction, HeadersAction, TrailersAction } from '../abi/types.ts';
 import { BodyBuffer } from '../message/body.ts';
 import { type Direction, type FilterContext, type Phases, type Plugin, REQUEST } from '../plugin/types.ts';
+import type { Guard } from './guard.ts';
+import { Hold, Stop } from './hold.ts';
 
 /** A filter on one stream. */
 export interface Stage {
   readonly plugin: Plugin;
   readonly context: FilterContext;
-}
-
-/** Where one direction of a stream is stopped in one filter. */
-const Stop = {
-  NONE: 0,
-  /** Headers wait; the filter sees the body as it comes (the specification's Pause). */
-  HEADERS: 1,
-  /** Headers wait and the body is held unseen (Envoy's default for Pause). */
-  ALL: 2,
-  /** The filter holds the body it has seen. */
-  BODY: 3,
-  TRAILERS: 4,
-} as const;
-
-/** What a direction holds at one filter; exists only once the filter stopped it. */
-class Hold {
-  stop: number = Stop.NONE;
-  /** The headers it stopped ended the message. */
-  headersEnd = false;
-  body = new BodyBuffer();
-  /** The held body is all there is. */
-  bodyEnd = false;
-  /** Trailers arrived behind the held body. */
-  trailers = false;
-  /** Over the limit, refuse (true) or pause the source (false). */
-  refuse = false;
-  paused = false;
-  timer: NodeJS.Timeout | undefined;
+  /** Callbacks go through it, when the filter may be skipped. */
+  readonly guard: Guard | undefined;
 }
 
 /** What a direction needs of its stream. */
@@ -85,10 +61,10 @@ export class Flow {
     const direction = this.direction;
     for (let i = start; i < this.#count; i++) {
       this.at = i;
-      const { plugin, context } = owner.stage(direction, i);
-      if (!takesHeaders(plugin.phases, direction)) continue;
+      const { plugin, context, guard } = owner.stage(direction, i);
+      if (!takesHeaders(plugin.phases, direction) || guard?.skipped === true) continue;
       owner.entering(direction, context);
-      const action = context.onHeaders(direction, owner.headerCount(direction), endOfStream);
+      const action = (guard ?? context).onHeaders(direction, owner.headerCount(direction), endOfStream);
       if (owner.diverted(this)) return;
       if (action === HeadersAction.CONTINUE) continue;
       const hold = this.#hold(i);
@@ -105,11 +81,12 @@ export class Flow {
     const direction = this.direction;
     let data = chunk;
     for (let i = start; i < this.#count; i++) {
-      const { plugin, context } = owner.stage(direction, i);
+      const { plugin, context, guard } = owner.stage(direction, i);
       const hold = this.#holds[i];
       const stopped = hold !== undefined && hold.stop !== Stop.NONE;
-      const takes = takesBody(plugin.phases, direction);
+      const takes = takesBody(plugin.phases, direction) && guard?.skipped !== true;
       if (stopped && (hold.stop === Stop.ALL || !takes)) {
+        guard?.bodyCame(direction, data);
         hold.body.append(data);
         hold.bodyEnd = endOfStream;
         this.#limit(hold, plugin);
@@ -117,16 +94,17 @@ export class Flow {
       }
       if (!takes) continue;
       const body = hold?.body ?? new BodyBuffer();
+      guard?.bodyCame(direction, data);
       body.append(data);
       this.at = i;
       if (!stopped) owner.entering(direction, context);
-      const action = context.onBody(direction, body, endOfStream);
+      const action = (guard ?? context).onBody(direction, body, endOfStream);
       if (owner.diverted(this)) return;
       if (action !== BodyAction.CONTINUE) {
-        this.#stopBody(i, plugin, body, action, endOfStream);
+        this.#stopBody(i, body, action, endOfStream);
         return;
       }
-      data = body.take();
+      data = guard === undefined ? body.take() : guard.takeBody(direction, body, endOfStream);
       if (stopped && this.#release(hold, i)) return;
       if (this.#passedWithTrailers(i, data, endOfStream)) return;
       if (data.length === 0 && !endOfStream) return;
@@ -139,17 +117,20 @@ export class Flow {
     const owner = this.#owner;
     const direction = this.direction;
     for (let i = start; i < this.#count; i++) {
-      const { plugin, context } = owner.stage(direction, i);
+      const { plugin, context, guard } = owner.stage(direction, i);
       const hold = this.#holds[i];
-      const takes = takesTrailers(plugin.phases, direction);
-      if (hold !== undefined && (hold.stop === Stop.ALL || (hold.stop === Stop.HEADERS && !takes))) {
-        hold.trailers = true;
+      const skipped = guard?.skipped === true;
+      const takes = takesTrailers(plugin.phases, direction) && !skipped;
+      const stop = hold?.stop ?? Stop.NONE;
+      // A filter that is skipped while it has the stream stopped is about to let it go.
+      if (stop === Stop.ALL || (stop === Stop.HEADERS && !takes) || (stop !== Stop.NONE && skipped)) {
+        hold!.trailers = true;
         return;
       }
       if (takes) {
         this.at = i;
-        if (hold === undefined || hold.stop === Stop.NONE) owner.entering(direction, context);
-        const action = context.onTrailers(direction, owner.trailerCount(direction));
+        if (stop === Stop.NONE) owner.entering(direction, context);
+        const action = (guard ?? context).onTrailers(direction, owner.trailerCount(direction));
         if (owner.diverted(this)) return;
         if (action !== TrailersAction.CONTINUE) {
           const held = this.#hold(i);
@@ -157,72 +138,71 @@ export class Flow {
           this.#stop(held, plugin, held.stop === Stop.HEADERS ? Stop.HEADERS : Stop.TRAILERS);
           return;
         }
-      } else if (hold?.stop === Stop.BODY) {
+      } else if (hold !== undefined && stop === Stop.BODY) {
         // It waits for the end of the body, or for something else: trailers alone must not get past it.
         this.at = i;
-        const action = context.onBody(direction, hold.body, true);
+        const action = (guard ?? context).onBody(direction, hold.body, true);
         if (owner.diverted(this)) return;
         if (action !== BodyAction.CONTINUE) {
-          this.#stopBody(i, plugin, hold.body, action, false);
+          this.#stopBody(i, hold.body, action, false);
           hold.trailers = true;
           return;
         }
       }
       // The end was reached: what the filter still holds goes on before it.
-      if (hold !== undefined && hold.stop !== Stop.NONE) {
-        context.onResume(direction);
+      if (hold !== undefined && stop !== Stop.NONE) {
+        (guard ?? context).onResume(direction);
         if (this.#release(hold, i)) return;
-        if (hold.body.length > 0) this.dataFrom(i + 1, hold.body.take(), false);
+        const data = guard === undefined ? hold.body.take() : guard.takeBody(direction, hold.body, true);
+        if (data.length > 0) this.dataFrom(i + 1, data, false);
         if (owner.diverted(this)) return;
       }
+      guard?.trailersLeft(direction, false);
     }
     owner.sendTrailers(direction);
   }
 
-  /** The filter `context` lets its stop go. Without a stop this does nothing. */
+  /** What filter `context` has stopped goes on: it lets go, or is skipped. Without a stop this does nothing. */
   resume(context: FilterContext): void {
-    const owner = this.#owner;
-    for (let i = this.first; i < this.#count; i++) {
-      const hold = this.#holds[i];
-      if (hold === undefined || hold.stop === Stop.NONE || owner.stage(this.direction, i).context !== context)
-        continue;
-      const stop = hold.stop;
-      context.onResume(this.direction);
-      if (this.#release(hold, i)) return;
-      // Under Stop.ALL the filter itself has not seen the body yet.
-      const next = stop === Stop.ALL ? i : i + 1;
-      const end = hold.bodyEnd && !hold.trailers;
-      const data = hold.body.take();
-      hold.bodyEnd = false;
-      if (next === i + 1 && this.#passedWithTrailers(i, data, end)) return;
-      if (data.length > 0 || end) this.dataFrom(next, data, end);
-      if (hold.trailers && !owner.diverted(this)) {
-        hold.trailers = false;
-        this.trailersFrom(next);
-      }
-      return;
+    const i = this.#stoppedAt(context);
+    if (i < 0) return;
+    const direction = this.direction;
+    const { guard } = this.#owner.stage(direction, i);
+    const hold = this.#holds[i]!;
+    // Under Stop.ALL the filter itself has not seen the body yet.
+    const unseen = hold.stop === Stop.ALL && guard?.skipped !== true;
+    (guard ?? context).onResume(direction);
+    if (this.#release(hold, i)) return;
+    const next = unseen ? i : i + 1;
+    const end = hold.bodyEnd && !hold.trailers;
+    hold.bodyEnd = false;
+    if (unseen) guard?.bodyComesAgain(direction);
+    const pass = unseen || guard === undefined;
+    const data = pass ? hold.body.take() : guard.takeBody(direction, hold.body, end);
+    if (!unseen && this.#passedWithTrailers(i, data, end)) return;
+    if (data.length > 0 || end) this.dataFrom(next, data, end);
+    if (hold.trailers && !this.#owner.diverted(this)) {
+      hold.trailers = false;
+      if (!unseen) guard?.trailersLeft(direction, false);
+      this.trailersFrom(next);
     }
   }
 
   /** True while that filter has this direction stopped. */
   stoppedIn(context: FilterContext): boolean {
-    return this.#holds.some((hold, i) => {
-      return (
-        hold !== undefined &&
-        hold.stop !== Stop.NONE &&
-        this.#owner.stage(this.direction, i).context === context
-      );
+    return this.#stoppedAt(context) >= 0;
+  }
+
+  #stoppedAt(context: FilterContext): number {
+    return this.#holds.findIndex((hold, i) => {
+      const stopped = hold !== undefined && hold.stop !== Stop.NONE;
+      return stopped && this.#owner.stage(this.direction, i).context === context;
     });
   }
 
   /** Drops what is held; nothing of this direction moves again. */
   end(): void {
-    for (const hold of this.#holds) {
-      if (hold === undefined) continue;
-      clearTimeout(hold.timer);
-      hold.stop = Stop.NONE;
-      hold.body = new BodyBuffer();
-    }
+    for (const hold of this.#holds) hold?.drop();
   }
 
   #hold(i: number): Hold {
@@ -240,11 +220,14 @@ export class Flow {
     }
   }
 
-  #stopBody(i: number, plugin: Plugin, body: BodyBuffer, action: number, endOfStream: boolean): void {
+  #stopBody(i: number, body: BodyBuffer, action: number, endOfStream: boolean): void {
+    const { plugin, guard } = this.#owner.stage(this.direction, i);
     const hold = this.#hold(i);
     hold.body = body;
     hold.bodyEnd = endOfStream;
-    if (action === BodyAction.STOP_NO_BUFFER) body.splice(0, body.length, EMPTY);
+    const drop = action === BodyAction.STOP_NO_BUFFER;
+    if (drop) body.splice(0, body.length, EMPTY);
+    guard?.bodyStopped(this.direction, body.length, drop);
     hold.refuse = action === BodyAction.STOP_AND_BUFFER;
     this.#stop(hold, plugin, hold.stop === Stop.HEADERS ? Stop.HEADERS : Stop.BODY);
     this.#limit(hold, plugin);
@@ -269,6 +252,7 @@ export class Flow {
     hold.timer = undefined;
     this.#unpause(hold);
     if (!headers) return false;
+    this.#owner.stage(this.direction, i).guard?.headersLeft(this.direction);
     this.headersFrom(i + 1, hold.headersEnd);
     return this.#owner.diverted(this);
   }
@@ -282,8 +266,10 @@ export class Flow {
   /** When filter i added trailers with the end of the body, they end the message instead. */
   #passedWithTrailers(i: number, data: Buffer, endOfStream: boolean): boolean {
     if (!endOfStream || this.#owner.trailerCount(this.direction) === 0) return false;
+    const { plugin, guard } = this.#owner.stage(this.direction, i);
     // From now on its messages need chunks.
-    this.#owner.stage(this.direction, i).plugin.seenChanging[this.direction] = true;
+    plugin.seenChanging[this.direction] = true;
+    guard?.trailersLeft(this.direction, true);
     if (data.length > 0) this.dataFrom(i + 1, data, false);
     if (!this.#owner.diverted(this)) this.trailersFrom(i + 1);
     return true;

@@ -1,4 +1,4 @@
-import { GuestError, PluginError } from '../errors.ts';
+import { GuestError, type HostState, PluginError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { FieldMap } from '../message/fields.ts';
 import type { RequestHeaders, ResponseHeaders } from '../message/headers.ts';
@@ -13,16 +13,18 @@ import {
   RESPONSE,
 } from '../plugin/types.ts';
 import { reportGuestError } from '../plugin/vm-context.ts';
-import { Asked } from './asked.ts';
+import { Asked, type Mark } from './asked.ts';
 import { Flow, type FlowOwner, type Stage } from './flow.ts';
+import { Guard, type GuardOwner } from './guard.ts';
 import { localMessage } from './local-response.ts';
+import { Sources } from './sources.ts';
 import type { Exchange, FilterStream } from './types.ts';
 
 /** One exchange in a chain: its filters' contexts, its two directions, and what filters asked of it. */
-export class Stream implements FilterStream, HttpStream, FlowOwner {
+export class Stream implements FilterStream, HttpStream, FlowOwner, GuardOwner {
   readonly #exchange: Exchange;
   readonly #plugins: readonly Plugin[];
-  readonly #log: Log;
+  readonly log: Log;
   /** Contexts of the filters that the request reached, in request order. */
   readonly #stages: Stage[] = [];
   readonly #request: Flow;
@@ -32,10 +34,10 @@ export class Stream implements FilterStream, HttpStream, FlowOwner {
   #requestTrailers: FieldMap | undefined;
   #responseTrailers: FieldMap | undefined;
   #properties: Map<string, Buffer> | undefined;
-  // A bit a direction: its body was changed; its source is paused; it should be.
+  /** A bit a direction: its body was changed. */
   #changed = 0;
-  #paused = 0;
-  #mustPause = 0;
+  /** Undefined: no source was ever to be paused. */
+  #sources: Sources | undefined;
   /** The request direction was ended by a local response. */
   #answered = false;
   /** Nothing more may happen but `finish`. */
@@ -44,6 +46,8 @@ export class Stream implements FilterStream, HttpStream, FlowOwner {
 
   /** Undefined: no filter asked for anything yet. */
   #asked: Asked | undefined;
+  /** What they had asked for when the last guarded callback began. */
+  #mark: Mark | undefined;
 
   localResponseDetails = '';
   localResponseFilter = '';
@@ -51,7 +55,7 @@ export class Stream implements FilterStream, HttpStream, FlowOwner {
   constructor(exchange: Exchange, plugins: readonly Plugin[], log: Log) {
     this.#exchange = exchange;
     this.#plugins = plugins;
-    this.#log = log;
+    this.log = log;
     this.#request = new Flow(this, REQUEST, 0, plugins.length);
   }
 
@@ -170,23 +174,39 @@ export class Stream implements FilterStream, HttpStream, FlowOwner {
   }
 
   bodyChanged(context: FilterContext, direction: Direction): void {
-    this.#changed |= 1 << direction;
     const stage = this.#stages.find(s => s.context === context);
+    // A change by a filter that may be skipped counts when it has left the filter: its guard knows.
+    if (stage?.guard === undefined) this.#changed |= 1 << direction;
     if (stage !== undefined) stage.plugin.seenChanging[direction] = true;
   }
 
-  died(context: FilterContext, reason: string): void {
-    if (this.#request.stoppedIn(context) || this.#response?.stoppedIn(context) === true) {
-      this.#failWith(503, context.name, reason);
-    }
+  died(context: FilterContext, reason: string, hostState: HostState = 'whole'): void {
+    const guard = this.#stages.find(s => s.context === context)?.guard;
+    guard?.died(reason, hostState);
+    if (!this.#stoppedIn(context)) return;
+    if (guard === undefined) this.#failWith(503, context.name, reason);
+    else this.release(context);
   }
 
   get requestBodyChanged(): boolean {
-    return (this.#changed & (1 << REQUEST)) !== 0 || this.#plugins.some(p => p.seenChanging[REQUEST]);
+    return this.#bodyChanged(REQUEST);
   }
 
   get responseBodyChanged(): boolean {
-    return (this.#changed & (1 << RESPONSE)) !== 0 || this.#plugins.some(p => p.seenChanging[RESPONSE]);
+    return this.#bodyChanged(RESPONSE);
+  }
+
+  #bodyChanged(direction: Direction): boolean {
+    if ((this.#changed & (1 << direction)) !== 0) return true;
+    return this.#plugins.some((plugin, i) => {
+      const guard = this.#stages[i]?.guard;
+      if (guard?.bodyChanged(direction) === true) return true;
+      return plugin.seenChanging[direction] && guard?.skipped !== true;
+    });
+  }
+
+  #stoppedIn(context: FilterContext): boolean {
+    return this.#request.stoppedIn(context) || this.#response?.stoppedIn(context) === true;
   }
 
   /** To be carried out after the guest returned, also when it was called for another stream. */
@@ -215,11 +235,26 @@ export class Stream implements FilterStream, HttpStream, FlowOwner {
     }
     for (;;) {
       const next = asked.nextResume();
-      if (next === undefined || this.#over) return;
+      if (next === undefined || this.#over) break;
       const { context, direction } = next;
       if (direction === RESPONSE) this.#response?.resume(context);
       else if (!this.#answered) this.#request.resume(context);
     }
+    for (let context = asked.nextRelease(); context !== undefined; context = asked.nextRelease()) {
+      this.#goOnWithout(context);
+    }
+  }
+
+  #goOnWithout(context: FilterContext): void {
+    if (this.#over || !this.#stoppedIn(context)) return;
+    const { guard } = this.#stages.find(s => s.context === context)!;
+    const { death, skipped } = guard!;
+    if (!skipped && !guard!.skip(death)) {
+      this.#failWith(503, context.name, death?.message ?? '');
+      return;
+    }
+    this.#request.resume(context);
+    if (!this.#over) this.#response?.resume(context);
   }
 
   // FlowOwner: what the two directions need.
@@ -229,7 +264,12 @@ export class Stream implements FilterStream, HttpStream, FlowOwner {
     let stage = this.#stages[index];
     if (stage === undefined) {
       const plugin = this.#plugins[index]!;
-      stage = { plugin, context: plugin.open(this) };
+      if (plugin.failOpen) {
+        const guard = Guard.open(plugin, this, this);
+        stage = { plugin, context: guard.context, guard };
+      } else {
+        stage = { plugin, context: plugin.open(this), guard: undefined };
+      }
       this.#stages.push(stage);
     }
     return stage;
@@ -273,20 +313,8 @@ export class Stream implements FilterStream, HttpStream, FlowOwner {
   }
 
   pauseSource(direction: Direction, paused: boolean): void {
-    const bit = 1 << direction;
-    this.#mustPause = paused ? this.#mustPause | bit : this.#mustPause & ~bit;
-    if (paused) this.#pauseAsAsked(direction);
-    // A source may deliver more the moment it is let go: first, all that was held must have gone on.
-    else queueMicrotask(() => this.#pauseAsAsked(direction));
-  }
-
-  #pauseAsAsked(direction: Direction): void {
-    const bit = 1 << direction;
-    if (this.#over || ((this.#mustPause ^ this.#paused) & bit) === 0) return;
-    this.#paused ^= bit;
-    const paused = (this.#paused & bit) !== 0;
-    if (direction === REQUEST) this.#exchange.pauseRequest(paused);
-    else this.#exchange.pauseResponse(paused);
+    this.#sources ??= new Sources(this.#exchange);
+    this.#sources.pause(direction, paused);
   }
 
   overLimit(flow: Flow, plugin: Plugin): void {
@@ -304,6 +332,25 @@ export class Stream implements FilterStream, HttpStream, FlowOwner {
       plugin.name,
       `nothing resumed the stream for limits.pauseTime (${plugin.pauseTime} ms)`,
     );
+  }
+
+  // GuardOwner: what filters that may be skipped need.
+
+  fields(direction: Direction, trailers: boolean): FieldMap {
+    if (direction === REQUEST) return trailers ? this.requestTrailers : this.requestHeaders;
+    return trailers ? this.responseTrailers : this.#responseHeaders!;
+  }
+
+  mark(): void {
+    this.#mark = this.#asked?.mark();
+  }
+
+  forget(): void {
+    this.#asked?.forgetSince(this.#mark);
+  }
+
+  release(context: FilterContext): void {
+    this.#ask().release(context);
   }
 
   // What filters asked for, and what goes wrong.
@@ -329,6 +376,7 @@ export class Stream implements FilterStream, HttpStream, FlowOwner {
     const first = this.#firstAfterLocal(by);
     this.#request.end();
     this.#response?.end();
+    for (const { guard } of this.#stages) guard?.forget();
     this.#answered = true;
     this.localResponseDetails = response.details === '' ? 'local_response' : response.details;
     this.localResponseFilter = by.name;
@@ -352,6 +400,7 @@ export class Stream implements FilterStream, HttpStream, FlowOwner {
 
   #end(): void {
     this.#over = true;
+    this.#sources?.end();
     this.#request.end();
     this.#response?.end();
   }
@@ -363,7 +412,7 @@ export class Stream implements FilterStream, HttpStream, FlowOwner {
   }
 
   #fail(error: unknown): void {
-    reportGuestError(this.#log, error);
+    reportGuestError(this.log, error);
     const guest = error instanceof GuestError || error instanceof PluginError;
     const details = error instanceof Error ? error.message : String(error);
     // A PluginError comes from opening the next stage.

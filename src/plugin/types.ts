@@ -1,3 +1,4 @@
+import type { HostState } from '../errors.ts';
 import type { BodyBuffer } from '../message/body.ts';
 import type { FieldMap, RawFields } from '../message/fields.ts';
 import type { RequestHeaders, ResponseHeaders } from '../message/headers.ts';
@@ -51,8 +52,8 @@ export interface HttpStream {
   /** The first one wins. */
   localResponse(context: FilterContext, response: LocalResponse): void;
   clearRouteCache(): void;
-  /** The context's VM died: what is stopped in it will never be resumed. */
-  died(context: FilterContext, reason: string): void;
+  /** The context's VM died: what is stopped in it will never be resumed. `hostState`: as of the GuestError. */
+  died(context: FilterContext, reason: string, hostState?: HostState): void;
   /** A filter changes the body of that direction, now. */
   bodyChanged(context: FilterContext, direction: Direction): void;
 }
@@ -87,8 +88,18 @@ export interface Plugin {
   readonly bufferedBody: number;
   /** Milliseconds that a stream may stay stopped in it. */
   readonly pauseTime: number;
+  /** `onFailure: open`: streams go on without it when it dies. */
+  readonly failOpen: boolean;
+  /** A stream goes on without it: called once for each. */
+  skipped(): void;
   /** Starts its part of a stream. @throws GuestError, PluginError */
   open(stream: HttpStream): FilterContext;
   /** Ends its root context: done, log, delete. Never throws. */
   close(): void;
+}
+
+/** A plugin that may be taken out of use. */
+export interface LoadedPlugin extends Plugin {
+  /** It takes no new streams: chains that have it must be built again. */
+  readonly retired: boolean;
 }

@@ -63,6 +63,8 @@ function plugin(name: string, script: PluginScript, streams: Seen[]): Plugin {
     seenChanging: [false, false],
     bufferedBody,
     pauseTime,
+    failOpen: false,
+    skipped() {},
     open: stream => open(name, script, stream, streams),
     close() {},
   };

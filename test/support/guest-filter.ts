@@ -28,6 +28,9 @@ export class FakePlugin implements Plugin {
   readonly seenChanging: [boolean, boolean] = [false, false];
   bufferedBody = 100;
   pauseTime = 30_000;
+  failOpen = false;
+  /** Streams that went on without it. */
+  skips = 0;
   readonly script: FilterScript;
   readonly contexts: FakeContext[] = [];
   /** Callbacks of all its filters, in order, as `name callback`. */
@@ -58,6 +61,10 @@ export class FakePlugin implements Plugin {
 
   get context(): FakeContext {
     return this.contexts.at(-1)!;
+  }
+
+  skipped(): void {
+    this.skips++;
   }
 
   close(): void {}
