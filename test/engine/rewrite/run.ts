@@ -33,9 +33,13 @@ export interface Guest {
 }
 
 /** Rewrites and instantiates a module. */
-export function guest(bytes: Uint8Array, imports: WebAssembly.Imports = {}, limits = LIMITS): Guest {
+export function guest(
+  bytes: Uint8Array,
+  imports: WebAssembly.Imports = {},
+  limits = LIMITS,
+  flag = flagMemory(),
+): Guest {
   const rewritten = rewrite(bytes, limits);
-  const flag = flagMemory();
   const module = new WebAssembly.Module(rewritten.bytes as Uint8Array<ArrayBuffer>);
   const all = { ...imports, [ENGINE_MODULE]: engineImports(rewritten, flag) };
   const { exports } = new WebAssembly.Instance(module, all);
