@@ -1,16 +1,8 @@
 import { BodyAction, HeadersAction, TrailersAction } from '../abi/types.ts';
 import { BodyBuffer } from '../message/body.ts';
 import { type Direction, type FilterContext, type Phases, type Plugin, REQUEST } from '../plugin/types.ts';
-import type { Guard } from './guard.ts';
 import { Hold, Stop } from './hold.ts';
-
-/** A filter on one stream. */
-export interface Stage {
-  readonly plugin: Plugin;
-  readonly context: FilterContext;
-  /** Callbacks go through it, when the filter may be skipped. */
-  readonly guard: Guard | undefined;
-}
+import type { Stage } from './stage.ts';
 
 /** What a direction needs of its stream. */
 export interface FlowOwner {

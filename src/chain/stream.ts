@@ -14,10 +14,11 @@ import {
 } from '../plugin/types.ts';
 import { reportGuestError } from '../plugin/vm-context.ts';
 import { Asked, type Mark } from './asked.ts';
-import { Flow, type FlowOwner, type Stage } from './flow.ts';
-import { Guard, type GuardOwner } from './guard.ts';
+import { Flow, type FlowOwner } from './flow.ts';
+import type { GuardOwner } from './guard.ts';
 import { localMessage } from './local-response.ts';
 import { Sources } from './sources.ts';
+import { changesBody, openStage, type Stage, stageOf } from './stage.ts';
 import type { Exchange, FilterStream } from './types.ts';
 
 /** One exchange in a chain: its filters' contexts, its two directions, and what filters asked of it. */
@@ -62,47 +63,48 @@ export class Stream implements FilterStream, HttpStream, FlowOwner, GuardOwner {
   // FilterStream: what arrives.
 
   onRequestHeaders(endOfStream: boolean): void {
-    if (this.#over) return;
-    try {
-      this.#request.headersFrom(0, endOfStream);
-    } catch (error) {
-      this.#fail(error);
-    }
+    if (!this.#over) this.#headers(this.#request, endOfStream);
   }
 
   onRequestData(chunk: Buffer, endOfStream: boolean): void {
-    if (this.#over || this.#answered) return;
-    try {
-      this.#request.dataFrom(0, chunk, endOfStream);
-    } catch (error) {
-      this.#fail(error);
-    }
+    if (!this.#over && !this.#answered) this.#data(this.#request, chunk, endOfStream);
   }
 
   onRequestTrailers(trailers: FieldMap): void {
     if (this.#over || this.#answered) return;
     this.#requestTrailers = trailers;
-    try {
-      this.#request.trailersFrom(0);
-    } catch (error) {
-      this.#fail(error);
-    }
+    this.#trailers(this.#request);
   }
 
   onResponseHeaders(headers: ResponseHeaders, endOfStream: boolean): void {
     if (this.#over || this.#answered) return;
     this.#responseHeaders = headers;
-    this.#response = this.#responseFlow();
+    const count = this.#plugins.length;
+    this.#response = new Flow(this, RESPONSE, count - this.#stages.length, count);
+    this.#headers(this.#response, endOfStream);
+  }
+
+  onResponseData(chunk: Buffer, endOfStream: boolean): void {
+    const flow = this.#response;
+    if (!this.#over && !this.#answered && flow !== undefined) this.#data(flow, chunk, endOfStream);
+  }
+
+  onResponseTrailers(trailers: FieldMap): void {
+    const flow = this.#response;
+    if (this.#over || this.#answered || flow === undefined) return;
+    this.#responseTrailers = trailers;
+    this.#trailers(flow);
+  }
+
+  #headers(flow: Flow, endOfStream: boolean): void {
     try {
-      this.#response.headersFrom(this.#response.first, endOfStream);
+      flow.headersFrom(flow.first, endOfStream);
     } catch (error) {
       this.#fail(error);
     }
   }
 
-  onResponseData(chunk: Buffer, endOfStream: boolean): void {
-    const flow = this.#response;
-    if (this.#over || this.#answered || flow === undefined) return;
+  #data(flow: Flow, chunk: Buffer, endOfStream: boolean): void {
     try {
       flow.dataFrom(flow.first, chunk, endOfStream);
     } catch (error) {
@@ -110,10 +112,7 @@ export class Stream implements FilterStream, HttpStream, FlowOwner, GuardOwner {
     }
   }
 
-  onResponseTrailers(trailers: FieldMap): void {
-    const flow = this.#response;
-    if (this.#over || this.#answered || flow === undefined) return;
-    this.#responseTrailers = trailers;
+  #trailers(flow: Flow): void {
     try {
       flow.trailersFrom(flow.first);
     } catch (error) {
@@ -174,14 +173,14 @@ export class Stream implements FilterStream, HttpStream, FlowOwner, GuardOwner {
   }
 
   bodyChanged(context: FilterContext, direction: Direction): void {
-    const stage = this.#stages.find(s => s.context === context);
+    const stage = stageOf(this.#stages, context);
     // A change by a filter that may be skipped counts when it has left the filter: its guard knows.
     if (stage?.guard === undefined) this.#changed |= 1 << direction;
     if (stage !== undefined) stage.plugin.seenChanging[direction] = true;
   }
 
   died(context: FilterContext, reason: string, hostState: HostState = 'whole'): void {
-    const guard = this.#stages.find(s => s.context === context)?.guard;
+    const guard = stageOf(this.#stages, context)?.guard;
     guard?.died(reason, hostState);
     if (!this.#stoppedIn(context)) return;
     if (guard === undefined) this.#failWith(503, context.name, reason);
@@ -197,12 +196,7 @@ export class Stream implements FilterStream, HttpStream, FlowOwner, GuardOwner {
   }
 
   #bodyChanged(direction: Direction): boolean {
-    if ((this.#changed & (1 << direction)) !== 0) return true;
-    return this.#plugins.some((plugin, i) => {
-      const guard = this.#stages[i]?.guard;
-      if (guard?.bodyChanged(direction) === true) return true;
-      return plugin.seenChanging[direction] && guard?.skipped !== true;
-    });
+    return (this.#changed & (1 << direction)) !== 0 || changesBody(this.#plugins, this.#stages, direction);
   }
 
   #stoppedIn(context: FilterContext): boolean {
@@ -247,10 +241,9 @@ export class Stream implements FilterStream, HttpStream, FlowOwner, GuardOwner {
 
   #goOnWithout(context: FilterContext): void {
     if (this.#over || !this.#stoppedIn(context)) return;
-    const { guard } = this.#stages.find(s => s.context === context)!;
-    const { death, skipped } = guard!;
-    if (!skipped && !guard!.skip(death)) {
-      this.#failWith(503, context.name, death?.message ?? '');
+    const guard = stageOf(this.#stages, context)!.guard!;
+    if (!guard.skipped && !guard.skip(guard.death)) {
+      this.#failWith(503, context.name, guard.death?.message ?? '');
       return;
     }
     this.#request.resume(context);
@@ -263,13 +256,7 @@ export class Stream implements FilterStream, HttpStream, FlowOwner, GuardOwner {
     if (direction === RESPONSE) return this.#stages[this.#plugins.length - 1 - index]!;
     let stage = this.#stages[index];
     if (stage === undefined) {
-      const plugin = this.#plugins[index]!;
-      if (plugin.failOpen) {
-        const guard = Guard.open(plugin, this, this);
-        stage = { plugin, context: guard.context, guard };
-      } else {
-        stage = { plugin, context: plugin.open(this), guard: undefined };
-      }
+      stage = openStage(this.#plugins[index]!, this);
       this.#stages.push(stage);
     }
     return stage;
@@ -354,11 +341,6 @@ export class Stream implements FilterStream, HttpStream, FlowOwner, GuardOwner {
   }
 
   // What filters asked for, and what goes wrong.
-
-  #responseFlow(): Flow {
-    const count = this.#plugins.length;
-    return new Flow(this, RESPONSE, count - this.#stages.length, count);
-  }
 
   /** Carries out a close or a local response: the stream leaves the course it was on. */
   #divert(asked: Asked): void {

@@ -31,6 +31,7 @@ export class FakePlugin implements Plugin {
   failOpen = false;
   /** Streams that went on without it. */
   skips = 0;
+  onSkip: (() => void) | undefined;
   readonly script: FilterScript;
   readonly contexts: FakeContext[] = [];
   /** Callbacks of all its filters, in order, as `name callback`. */
@@ -65,6 +66,7 @@ export class FakePlugin implements Plugin {
 
   skipped(): void {
     this.skips++;
+    this.onSkip?.();
   }
 
   close(): void {}
