@@ -17,5 +17,5 @@ export type * from './config/types.ts';
 export * from './errors.ts';
 export type { Log, LogLevel } from './log.ts';
 export { type ImportReport, inspectModule, type ModuleReport } from './plugin/inspect.ts';
-export { StartError } from './runtime/filters.ts';
+export { StartError } from './runtime/start-error.ts';
 export { type RunningWeir, startWeir } from './runtime/weir.ts';

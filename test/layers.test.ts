@@ -11,10 +11,10 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   log: [],
   message: [],
   config: ['errors', 'log'],
-  engine: ['errors'],
-  abi: ['engine', 'message', 'errors'],
+  engine: ['errors', 'log'],
+  abi: ['engine', 'message', 'errors', 'config'],
   wasi: ['abi', 'engine', 'message', 'errors'],
-  plugin: ['wasi', 'abi', 'engine', 'message', 'errors', 'log'],
+  plugin: ['wasi', 'abi', 'engine', 'message', 'errors', 'log', 'config'],
   chain: ['plugin', 'abi', 'message', 'errors', 'log'],
   proxy: ['chain', 'message', 'errors', 'log', 'config'],
   runtime: ['proxy', 'chain', 'plugin', 'engine', 'message', 'errors', 'log', 'config'],
@@ -47,6 +47,18 @@ test('imports go down only', () => {
       if (to !== from && !ALLOWED[from]?.includes(to)) wrong.push(`${file} imports ${specifier}`);
     }
   }
+  assert.deepEqual(wrong, []);
+});
+
+test('below the proxy, of the configuration only its types are known', () => {
+  const wrong = files.filter(file => {
+    if (!['abi', 'plugin'].includes(layer(join(src, file)))) return false;
+    const text = readFileSync(join(src, file), 'utf8');
+    return (
+      imports(text).some(s => /\/config\/(?!types\.ts$)/.test(s)) ||
+      /import \{[^}]*\} from '[^']*config\/types/.test(text)
+    );
+  });
   assert.deepEqual(wrong, []);
 });
 

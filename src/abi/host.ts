@@ -1,3 +1,4 @@
+import type { FilterLimits, LimitName } from '../config/types.ts';
 import type { BodyBuffer } from '../message/body.ts';
 import type { FieldMap, RawFields } from '../message/fields.ts';
 import type { Status } from './types.ts';
@@ -13,8 +14,10 @@ export interface Host {
   writableFields(map: number): FieldMap | undefined;
   buffer(type: number): BodyBuffer | undefined;
   writableBuffer(type: number): BodyBuffer | undefined;
-  /** Largest size in bytes that a hostcall may let that buffer grow to. */
-  readonly bufferLimit: number;
+  /** What the guest may make the host hold. */
+  readonly limits: FilterLimits;
+  /** The guest reached one of them: to be counted. */
+  hit(limit: LimitName): void;
 
   /** Index into LOG_LEVELS; logs below it are dropped. */
   readonly logLevel: number;

@@ -1,3 +1,5 @@
+import type { CompiledModule } from '../engine/compile.ts';
+import { ENGINE_MODULE } from '../engine/rewrite/index.ts';
 import { ModuleError } from '../errors.ts';
 import type { HostcallFactory, HostcallTable } from './guest.ts';
 import { HOSTCALLS } from './hostcalls/index.ts';
@@ -59,7 +61,7 @@ function whereKnown(name: string): string {
  * Checks a compiled module against the ABI and links it.
  * @throws ModuleError MODULE_NO_ABI, MODULE_IMPORT_UNKNOWN (names every one), MODULE_EXPORT_INVALID
  */
-export function link(module: WebAssembly.Module, wasi: HostcallTable): Linkage {
+export function link({ module, facts }: CompiledModule, wasi: HostcallTable): Linkage {
   const exports = WebAssembly.Module.exports(module);
   const abi = abiVersion(exports);
   if (abi === null) {
@@ -74,6 +76,7 @@ export function link(module: WebAssembly.Module, wasi: HostcallTable): Linkage {
   const imports: LinkedImport[] = [];
   const unknown: string[] = [];
   for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
+    if (from === ENGINE_MODULE) continue;
     const table = Object.hasOwn(tables, from) ? tables[from] : undefined;
     const make = table !== undefined && Object.hasOwn(table, name) ? table[name] : undefined;
     if (kind !== 'function') unknown.push(`${from}.${name} (a ${kind})`);
@@ -89,6 +92,12 @@ export function link(module: WebAssembly.Module, wasi: HostcallTable): Linkage {
 
   if (!exports.some(e => e.kind === 'memory' && e.name === 'memory')) {
     throw new ModuleError('MODULE_EXPORT_INVALID', 'the module exports no memory named "memory"');
+  }
+  if (facts.memories.some(memory => memory.address === 'i64')) {
+    throw new ModuleError(
+      'MODULE_EXPORT_INVALID',
+      'the module has a 64-bit memory: pointers of the ABI have 32 bits',
+    );
   }
   const callbacks = exports.filter(e => e.name.startsWith('proxy_on_'));
   const bad = callbacks.find(e => e.kind !== 'function');

@@ -1,6 +1,7 @@
 import { pino } from 'pino';
 import type { Log } from '../log.ts';
-import { loadFilters, StartError } from '../runtime/filters.ts';
+import { loadFilters } from '../runtime/filters.ts';
+import { StartError } from '../runtime/start-error.ts';
 import { type EmbeddedChain, NodeChain } from './embedded-chain.ts';
 import { type FilterChainOptions, resolveOptions } from './options.ts';
 
@@ -11,13 +12,13 @@ import { type FilterChainOptions, resolveOptions } from './options.ts';
  */
 export async function createFilterChain(options: FilterChainOptions): Promise<EmbeddedChain> {
   const log = options.log ?? quietLog();
-  const { filters, bytes, cache } = resolveOptions(options);
-  const loaded = await loadFilters(filters, cache, log, bytes);
+  const { filters, bytes, modules } = resolveOptions(options);
+  const loaded = await loadFilters(filters, modules, log, bytes);
   if (loaded.errors.length > 0) {
     loaded.filters.close();
     throw new StartError(loaded.errors);
   }
-  const chain = loaded.filters.chain(filters.map(filter => filter.name));
+  const chain = await loaded.filters.chain(filters.map(filter => filter.name)).ready();
   return new NodeChain(chain, log, () => loaded.filters.close());
 }
 

@@ -3,7 +3,14 @@ import { fileURLToPath } from 'node:url';
 import type { Located } from '../config/document.ts';
 import { checkSchema } from '../config/explain.ts';
 import { resolveConfig } from '../config/resolve.ts';
-import type { FilterConfig, ModuleCacheLimits, Place } from '../config/types.ts';
+import type {
+  FailurePolicy,
+  FilterConfig,
+  FilterLimits,
+  ModulesConfig,
+  Place,
+  RestartConfig,
+} from '../config/types.ts';
 import { ConfigError, type ConfigIssue } from '../errors.ts';
 import type { Log } from '../log.ts';
 
@@ -13,7 +20,12 @@ export interface FilterChainOptions {
   readonly filters: readonly FilterOptions[];
   readonly modules?: {
     /** Compiled modules kept. Defaults: 64 modules, 256 MiB. */
-    readonly cache?: { readonly maxModules?: number; readonly maxBytes?: number | string };
+    readonly cache?: {
+      readonly maxModules?: number;
+      readonly maxBytes?: number | string;
+      /** Where prepared modules are kept on disk, relative to the working directory. Default: nowhere. */
+      readonly directory?: string;
+    };
   };
   /** Where Weir and the filters log; a pino logger is one. Default: warnings and errors to stderr, as JSON. */
   readonly log?: Log;
@@ -36,12 +48,15 @@ export interface FilterOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** True: StopIteration from a header callback stops headers only, not the body. Default: false, as in Envoy. */
   readonly allowOnHeadersStopIteration?: boolean;
-  readonly limits?: {
-    /** Most bytes of one body held while the filter pauses it: a number, or for example `64KiB`. Default: 1 MiB. */
-    readonly bufferedBody?: number | string;
-    /** Longest a stream may stay paused: milliseconds, or for example `10s`. Default: 30 s. */
-    readonly pauseTime?: number | string;
-  };
+  /** Times: milliseconds, or for example `10s`; sizes: bytes, or for example `64KiB`; counts: numbers. */
+  readonly limits?: { readonly [K in keyof FilterLimits]?: number | string };
+  /** When its VM dies: `closed`, `open` or `reload` (default). */
+  readonly onFailure?: FailurePolicy;
+  readonly restart?: { readonly [K in keyof RestartConfig]?: number | string };
+  /** `request`: each request gets a VM of its own. Default: `shared`. */
+  readonly isolation?: 'shared' | 'request';
+  /** VMs kept ready with `isolation: 'request'`. Default: 8. */
+  readonly pool?: number;
   /** SHA-256 of the module in hex: other bytes are refused. */
   readonly sha256?: string;
 }
@@ -51,7 +66,7 @@ export interface ResolvedChain {
   readonly filters: readonly FilterConfig[];
   /** Modules given as bytes, by filter name. */
   readonly bytes: ReadonlyMap<string, Uint8Array>;
-  readonly cache: ModuleCacheLimits;
+  readonly modules: ModulesConfig;
 }
 
 /** Stands where messages name the configuration file. */
@@ -82,7 +97,7 @@ export function resolveOptions(options: FilterChainOptions): ResolvedChain {
     listeners: [{ address: '127.0.0.1:0', routes: [{ upstream: SOURCE }] }],
     upstreams: { [SOURCE]: { endpoints: ['builtin:echo'] } },
     filters: Object.fromEntries(inputs),
-    modules: { cache: plain({ ...cache, maxBytes: withUnit(cache?.maxBytes, 'B') }) },
+    modules: { cache: plain({ directory: false, ...cache, maxBytes: withUnit(cache?.maxBytes, 'B') }) },
   };
   const checked = checkSchema(locate(input));
   if (checked.output === undefined) issues.push(...checked.issues);
@@ -91,7 +106,15 @@ export function resolveOptions(options: FilterChainOptions): ResolvedChain {
   return {
     filters: [...inputs.keys()].map(name => config.filters.get(name)!),
     bytes,
-    cache: config.modules.cache,
+    // All filters of a chain are always in use: none is evicted.
+    modules: {
+      ...config.modules,
+      cache: {
+        ...config.modules.cache,
+        maxModules: Math.max(config.modules.cache.maxModules, inputs.size),
+        maxVms: inputs.size || 1,
+      },
+    },
   };
 }
 
@@ -109,19 +132,14 @@ function freeName(name: string, taken: ReadonlyMap<string, unknown>): string {
 
 /** A filter as the configuration file has it. */
 function filterInput(filter: FilterOptions): Record<string, unknown> {
-  const { name: _, module, config, vmConfig, limits, ...rest } = filter;
+  const { name: _, module, config, vmConfig, limits, restart, ...rest } = filter;
   return plain({
     ...rest,
     module: moduleText(module),
     config: payload(config),
     vmConfig: payload(vmConfig),
-    limits:
-      limits &&
-      plain({
-        ...limits,
-        bufferedBody: withUnit(limits.bufferedBody, 'B'),
-        pauseTime: withUnit(limits.pauseTime, 'ms'),
-      }),
+    limits: limits && withUnits(limits),
+    restart: restart && withUnits(restart),
   });
 }
 
@@ -136,8 +154,27 @@ function payload(value: unknown): unknown {
   return value === undefined || value === null || typeof value === 'string' ? value : JSON.stringify(value);
 }
 
+/** What stands for a unit in the file: counts have none. */
+const UNITS: Readonly<Record<string, string>> = {
+  memory: 'B',
+  callTime: 'ms',
+  startTime: 'ms',
+  bufferedBody: 'B',
+  pauseTime: 'ms',
+  headerBytes: 'B',
+  localResponseBody: 'B',
+  propertyBytes: 'B',
+  firstDelay: 'ms',
+  maxDelay: 'ms',
+};
+
+function withUnits(values: Readonly<Record<string, number | string | undefined>>): Record<string, unknown> {
+  const entries = Object.entries(values).map(([key, value]) => [key, withUnit(value, UNITS[key] ?? '')]);
+  return plain(Object.fromEntries(entries));
+}
+
 function withUnit(value: number | string | undefined, unit: string): unknown {
-  return typeof value === 'number' ? `${value}${unit}` : value;
+  return typeof value === 'number' && unit !== '' ? `${value}${unit}` : value;
 }
 
 /** Without keys whose value is undefined: they count as left out. */

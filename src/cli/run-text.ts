@@ -7,13 +7,22 @@ interface BoundAddress {
   readonly url: string;
 }
 
+/** What of a running Weir is told. */
+interface Bound {
+  readonly addresses: readonly BoundAddress[];
+  /** URL of the admin listener. */
+  readonly admin?: string | undefined;
+}
+
 /** What `weir run` says once it serves: addresses, each route's chain, a curl to try. Coloured on a terminal. */
-export function runText(config: WeirConfig, addresses: readonly BoundAddress[], version: string): string {
+export function runText(config: WeirConfig, weir: Bound, version: string): string {
+  const { addresses, admin } = weir;
   const lines = [`${bold('weir')} ${version}, ${config.file}`, ''];
   for (const { listener, url } of addresses) {
     const found = config.listeners.find(({ name }) => name === listener);
     lines.push(bold(url), ...(found === undefined ? [] : routeLines(found, config)), '');
   }
+  if (admin !== undefined) lines.push(`${bold(admin)}/metrics, /healthz`, '');
   const curl = curlLine(config, addresses);
   if (curl !== '') lines.push(`Try: ${bold(curl)}`, '');
   return `${lines.join('\n')}`;

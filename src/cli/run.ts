@@ -24,12 +24,14 @@ const stopReserve = 5000;
  */
 export async function run(file: string, options: RunOptions): Promise<never> {
   const config = override(loadConfig(file), options);
+  // A guest's backtrace is worth more than ten lines.
+  Error.stackTraceLimit = 32;
   const log = createLog(config.log);
   dieLogged(log);
   const stopped = stopSignal();
   const weir = await startWeir(config, log);
   log.info({ addresses: weir.addresses.map(({ url }) => url) }, 'started');
-  process.stdout.write(runText(config, weir.addresses, version()));
+  process.stdout.write(runText(config, weir, version()));
   const signal = await stopped;
   log.info({ signal }, 'stopping: no new connections, requests in flight may end');
   const inTime = await closesInTime(weir, config.shutdown.drain + stopReserve);

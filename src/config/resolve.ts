@@ -3,6 +3,7 @@ import type { ConfigOutput } from './schema.ts';
 import type {
   EndpointConfig,
   FilterConfig,
+  FilterLimits,
   ListenerConfig,
   PathMatch,
   Place,
@@ -29,10 +30,18 @@ export function resolveConfig(
     file,
     listeners: input.listeners.map(resolveListener),
     upstreams: frozenMap(input.upstreams, resolveUpstream),
-    filters: frozenMap(input.filters, (name, filter) => resolveFilter(name, filter, file, placeOf(name))),
+    filters: frozenMap(input.filters, (name, filter) =>
+      resolveFilter(name, filter, file, placeOf(name), modules.preload),
+    ),
     modules: {
-      cache: { maxModules: modules.cache.maxModules, maxBytes: bytes(modules.cache.maxBytes) },
+      cache: {
+        maxModules: modules.cache.maxModules,
+        maxBytes: bytes(modules.cache.maxBytes),
+        maxVms: modules.cache.maxVms,
+      },
+      directory: cacheDirectory(modules.cache.directory, file),
     },
+    admin: input.admin === undefined ? undefined : checked(parseAddress(input.admin.address)),
     server: {
       headersTimeout: ms(server.headersTimeout),
       requestTimeout: ms(server.requestTimeout),
@@ -100,7 +109,13 @@ function resolveEndpoint(url: string): EndpointConfig {
 }
 
 /** `file` is what the module's path is relative to. */
-function resolveFilter(name: string, filter: Filter, file: string, place: Place): FilterConfig {
+function resolveFilter(
+  name: string,
+  filter: Filter,
+  file: string,
+  place: Place,
+  preload: boolean,
+): FilterConfig {
   return {
     name,
     module: resolvePath(dirname(file), filter.module),
@@ -112,9 +127,41 @@ function resolveFilter(name: string, filter: Filter, file: string, place: Place)
     rootId: filter.rootId,
     env: filter.env,
     allowOnHeadersStopIteration: filter.allowOnHeadersStopIteration,
-    limits: { bufferedBody: bytes(filter.limits.bufferedBody), pauseTime: ms(filter.limits.pauseTime) },
+    limits: resolveLimits(filter.limits),
+    onFailure: filter.onFailure,
+    restart: {
+      firstDelay: ms(filter.restart.firstDelay),
+      maxDelay: ms(filter.restart.maxDelay),
+      crashesPerMinute: filter.restart.crashesPerMinute,
+    },
+    isolation: filter.isolation,
+    pool: filter.pool,
+    preload: filter.preload ?? preload,
     place,
   };
+}
+
+function resolveLimits(limits: Filter['limits']): FilterLimits {
+  const { tableElements, headerCount, logLines, contexts } = limits;
+  return {
+    memory: bytes(limits.memory),
+    tableElements,
+    callTime: ms(limits.callTime),
+    startTime: ms(limits.startTime),
+    bufferedBody: bytes(limits.bufferedBody),
+    pauseTime: ms(limits.pauseTime),
+    headerCount,
+    headerBytes: bytes(limits.headerBytes),
+    localResponseBody: bytes(limits.localResponseBody),
+    propertyBytes: bytes(limits.propertyBytes),
+    logLines,
+    contexts,
+  };
+}
+
+function cacheDirectory(directory: string | false | undefined, file: string): string | undefined {
+  if (directory === false) return '';
+  return directory === undefined ? undefined : resolvePath(dirname(file), directory);
 }
 
 /** A string as it is, anything else as JSON; `config:` with nothing after it counts as absent. */

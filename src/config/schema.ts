@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { type Doc, documented, duration, name, remedies, size, text } from './schema-fields.ts';
+import { limits, restart } from './schema-limits.ts';
 import { match } from './schema-match.ts';
 import { builtinEndpoints, parseAddress, parseEndpoint, sha256Pattern } from './units.ts';
 
@@ -12,15 +13,9 @@ import { builtinEndpoints, parseAddress, parseEndpoint, sha256Pattern } from './
 /** Keys whose feature is designed but not built: refused by name, so that nobody believes they work. */
 export const notImplemented: Readonly<Record<string, string>> = {
   workers: 'worker threads',
-  admin: 'the admin listener',
   'upstreams.*.tls': 'TLS to upstreams',
   'listeners.*.tls': 'TLS on listeners',
-  'filters.*.onFailure': 'failure policies',
-  'filters.*.isolation': 'isolation per request',
   'filters.*.capabilities': 'capabilities (WASI 0.2 components)',
-  'filters.*.limits.memory': 'the memory limit',
-  'filters.*.limits.callTime': 'the callback time limit',
-  'filters.*.limits.startTime': 'the start time limit',
 };
 
 const route = documented(
@@ -49,14 +44,17 @@ const route = documented(
   { description: 'One route.', remedy: 'write a mapping with match, upstream and filters' },
 );
 
+const address = () =>
+  text('an address', value => parseAddress(value) !== undefined, {
+    description: 'host:port; :8080 is every address, port 0 lets the system pick one.',
+    remedy: 'host:port, for example 127.0.0.1:8080, :8080 (every address) or "[::1]:8080" in quotes',
+    examples: ['127.0.0.1:8080', ':8080', '[::1]:8080'],
+  });
+
 const listener = documented(
   z.strictObject({
     name: name('listener').optional(),
-    address: text('an address', value => parseAddress(value) !== undefined, {
-      description: 'host:port; :8080 is every address, port 0 lets the system pick one.',
-      remedy: 'host:port, for example 127.0.0.1:8080, :8080 (every address) or "[::1]:8080" in quotes',
-      examples: ['127.0.0.1:8080', ':8080', '[::1]:8080'],
-    }),
+    address: address(),
     routes: documented(z.array(route).min(1, { error: () => 'is empty' }), {
       description: 'Routes in order: the first that matches wins.',
       remedy: 'list at least one route, for example [{upstream: app}]',
@@ -163,15 +161,26 @@ const filter = documented(
         'true: StopIteration from a header callback stops headers only, not the body (as in Envoy).',
       remedy: 'true or false',
     }).default(false),
-    limits: documented(
-      z.strictObject({
-        bufferedBody: size('Most bytes of one body held while the filter pauses it', '1B', '1GiB').default(
-          '1MiB',
-        ),
-        pauseTime: duration('Longest a stream may stay paused').default('30s'),
-      }),
-      { description: 'Limits.', remedy: 'a mapping, for example {bufferedBody: 1MiB, pauseTime: 30s}' },
-    ).prefault({}),
+    limits,
+    onFailure: documented(z.enum(['closed', 'open', 'reload']), {
+      description:
+        'When its VM dies: closed answers 503 and the filter stays down; open skips the filter; reload answers 503 to the requests that were in it and starts a new VM.',
+      remedy: 'closed, open or reload',
+    }).default('reload'),
+    restart,
+    isolation: documented(z.enum(['shared', 'request']), {
+      description: 'shared: one VM for all requests. request: each request gets a fresh VM.',
+      remedy: 'shared or request',
+    }).default('shared'),
+    pool: documented(z.int().min(0).max(1000), {
+      description: 'VMs kept ready with isolation: request; they are made between requests.',
+      remedy: 'a whole number from 0 to 1000',
+    }).default(8),
+    preload: documented(z.boolean(), {
+      description:
+        'false: compiled and started by the first request that needs it. Default: modules.preload.',
+      remedy: 'true or false',
+    }).optional(),
   }),
   {
     description: 'A Proxy-Wasm module and its configuration.',
@@ -203,15 +212,32 @@ export const configSchema = z
               remedy: 'a whole number from 1 to 10000',
             }).default(64),
             maxBytes: size('Most bytes of modules kept', '1MiB', '64GiB').default('256MiB'),
+            maxVms: documented(z.int().min(1).max(10_000), {
+              description: 'Most VMs kept with isolation: shared.',
+              remedy: 'a whole number from 1 to 10000',
+            }).default(256),
+            directory: documented(z.union([z.string().min(1), z.literal(false)]), {
+              description:
+                "Where prepared modules are kept on disk, relative to this file; false: nowhere. Default: weir in the user's cache directory.",
+              remedy: 'a path, or false',
+            }).optional(),
           }),
           {
             description: 'The cache of compiled modules.',
             remedy: 'a mapping, for example {maxModules: 64, maxBytes: 256MiB}',
           },
         ).prefault({}),
+        preload: documented(z.boolean(), {
+          description: 'Start the filters that routes use with the process; a filter can say otherwise.',
+          remedy: 'true or false',
+        }).default(true),
       }),
       { description: 'How modules are kept.', remedy: 'a mapping, for example {cache: {maxModules: 64}}' },
     ).prefault({}),
+    admin: documented(z.strictObject({ address: address() }), {
+      description: 'Where /metrics (Prometheus) and /healthz are served: not for clients.',
+      remedy: 'a mapping, for example {address: "127.0.0.1:9901"}',
+    }).optional(),
     server: documented(
       z.strictObject({
         headersTimeout: duration("Longest time until a request's headers are complete").default('60s'),

@@ -11,10 +11,20 @@ export interface WeirConfig {
   readonly listeners: readonly ListenerConfig[];
   readonly upstreams: ReadonlyMap<string, UpstreamConfig>;
   readonly filters: ReadonlyMap<string, FilterConfig>;
-  readonly modules: { readonly cache: ModuleCacheLimits };
+  readonly modules: ModulesConfig;
+  /** Undefined: no admin listener. */
+  readonly admin: AdminConfig | undefined;
   readonly server: ServerLimits;
   readonly log: LogConfig;
   readonly shutdown: ShutdownConfig;
+}
+
+/** Where operators ask for metrics. */
+export interface AdminConfig {
+  /** Without brackets. */
+  readonly host: string;
+  /** 0: the system picks one. */
+  readonly port: number;
 }
 
 /** One address that is listened on, and its routes in the order they are tried. */
@@ -111,15 +121,59 @@ export interface FilterConfig {
   /** Keep StopIteration from a header callback as it is, instead of also stopping the body (Envoy's option). */
   readonly allowOnHeadersStopIteration: boolean;
   readonly limits: FilterLimits;
+  /** What becomes of requests when its VM dies. */
+  readonly onFailure: FailurePolicy;
+  readonly restart: RestartConfig;
+  /** shared: one VM for all requests. request: a VM of its own for each. */
+  readonly isolation: 'shared' | 'request';
+  /** VMs kept ready with `isolation: request`. */
+  readonly pool: number;
+  /** Started with the process; false: by the first request that needs it. */
+  readonly preload: boolean;
   /** Where the filter's key stands, for messages about it after loading. */
   readonly place: Place;
 }
 
+/** closed: 503, and the filter stays down. open: it is skipped. reload: 503, and a new VM is started. */
+export type FailurePolicy = 'closed' | 'open' | 'reload';
+
+/** How VMs that died are replaced. */
+export interface RestartConfig {
+  /** Before the second restart in a row, in ms; doubles with each one. The first is at once. */
+  readonly firstDelay: number;
+  /** Longest wait, in ms. */
+  readonly maxDelay: number;
+  /** With more crashes than this within a minute, the filter stays down until that minute is over. */
+  readonly crashesPerMinute: number;
+}
+
+export type LimitName = keyof FilterLimits;
+
 export interface FilterLimits {
-  /** Most bytes of one body held while the filter pauses it. */
+  /** Linear memory of one VM, all its memories together, in bytes. */
+  readonly memory: number;
+  /** Entries of all tables of one VM together. */
+  readonly tableElements: number;
+  /** Longest a callback may run, in ms (of CPU time where the system tells). */
+  readonly callTime: number;
+  /** Longest that starting a VM or a plugin may take, each call into the module counted alone, in ms. */
+  readonly startTime: number;
+  /** Most bytes of one body held while the filter pauses it, or made by the filter. */
   readonly bufferedBody: number;
   /** Longest a stream may stay paused, in ms. */
   readonly pauseTime: number;
+  /** Most fields in a map (headers or trailers) that the filter changed. */
+  readonly headerCount: number;
+  /** Most bytes of such a map: names and values. */
+  readonly headerBytes: number;
+  /** Longest body of a local response. */
+  readonly localResponseBody: number;
+  /** Most bytes (paths and values) of the properties a filter sets on one stream. */
+  readonly propertyBytes: number;
+  /** Lines a filter may log per second. */
+  readonly logLines: number;
+  /** Contexts of a filter that live at once, those that wait for proxy_done included. */
+  readonly contexts: number;
 }
 
 /** A place in the configuration file; line and column are 1-based. */
@@ -141,9 +195,20 @@ export interface ServerLimits {
   readonly maxHeaderSize: number;
 }
 
+/** How modules and the VMs made of them are kept. */
+export interface ModulesConfig {
+  readonly cache: ModuleCacheLimits;
+  /** Directory of the disk cache; empty: none; undefined: the default one. */
+  readonly directory: string | undefined;
+}
+
 export interface ModuleCacheLimits {
+  /** Most compiled modules kept. */
   readonly maxModules: number;
+  /** Most bytes of code of such modules. */
   readonly maxBytes: number;
+  /** Most VMs kept with `isolation: shared`. */
+  readonly maxVms: number;
 }
 
 export interface LogConfig {

@@ -1,35 +1,65 @@
 import { createHash } from 'node:crypto';
 import { ModuleError } from '../errors.ts';
+import type { DiskCache } from './disk-cache.ts';
 import { identify } from './identify.ts';
+import { type ModuleFacts, type Rewritten, rewrite } from './rewrite/index.ts';
 
-/** A core module, compiled. */
+/** Limits that are built into a module's code: other limits, another compiled module. */
+export interface EngineLimits {
+  /** Linear memory of one instance, in bytes. */
+  readonly memory: number;
+  /** Entries of all its tables. */
+  readonly tableElements: number;
+}
+
+/** A core module, rewritten and compiled: it can't outgrow its limits and can be interrupted. */
 export interface CompiledModule {
   readonly module: WebAssembly.Module;
+  /** What an instance needs from the host. */
+  readonly facts: ModuleFacts;
   /** Lower-case hex of the bytes it was made from. */
   readonly sha256: string;
-  /** Size of those bytes: what the cache counts. */
+  /** The same and the limits: what is equal here is the same module. */
+  readonly key: string;
+  /** Size of the code that was compiled, in bytes: what the cache counts. */
   readonly size: number;
 }
+
+/** Goes into the names of artefacts on disk: to be raised whenever rewriting gives other bytes. */
+const REWRITER = 1;
 
 export function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
+/** What tells compiled modules apart. */
+export function moduleKey(hash: string, { memory, tableElements }: EngineLimits): string {
+  return `${hash}-${memory}-${tableElements}`;
+}
+
 /**
- * Identifies and compiles, off the main thread as far as V8 does that.
- * @throws ModuleError MODULE_NOT_WASM, MODULE_COMPONENT, MODULE_MALFORMED
+ * The road of a module: identify, rewrite (or take what an earlier process wrote to `disk`), compile. V8 compiles
+ * off the main thread, as far as it does that.
+ * @throws ModuleError MODULE_NOT_WASM, MODULE_COMPONENT, MODULE_MALFORMED, MODULE_UNSUPPORTED, MODULE_LIMIT
  */
-export async function compile(bytes: Uint8Array, hash: string): Promise<CompiledModule> {
+export async function compile(
+  bytes: Uint8Array,
+  hash: string,
+  limits: EngineLimits,
+  disk?: DiskCache,
+): Promise<CompiledModule> {
   if (identify(bytes) === 'component') {
     throw new ModuleError(
       'MODULE_COMPONENT',
       'the file is a WASI component, which Weir does not run yet: build it as a Proxy-Wasm module',
     );
   }
+  const key = moduleKey(hash, limits);
+  // Rewritten before anything is waited for: bytes that their owner changes later are not what was hashed.
+  const rewritten = disk === undefined ? rewrite(bytes, limits) : await throughDisk(bytes, limits, key, disk);
   try {
-    // A copy in an ArrayBuffer of its own: compilation is asynchronous and must not see later writes.
-    const module = await WebAssembly.compile(new Uint8Array(bytes));
-    return { module, sha256: hash, size: bytes.length };
+    const module = await WebAssembly.compile(rewritten.bytes as Uint8Array<ArrayBuffer>);
+    return { module, facts: rewritten.facts, sha256: hash, key, size: rewritten.bytes.length };
   } catch (error) {
     const reason =
       error instanceof Error ? error.message.replace(/^WebAssembly\.compile\(\): /, '') : String(error);
@@ -37,4 +67,20 @@ export async function compile(bytes: Uint8Array, hash: string): Promise<Compiled
       cause: error,
     });
   }
+}
+
+/** What an earlier process rewrote, or rewritten now and kept for the next. @throws ModuleError */
+async function throughDisk(
+  bytes: Uint8Array,
+  limits: EngineLimits,
+  key: string,
+  disk: DiskCache,
+): Promise<Rewritten> {
+  const copy = new Uint8Array(bytes);
+  const name = `${key}.core${REWRITER}`;
+  const kept = await disk.get(name);
+  if (kept !== undefined) return { bytes: kept.bytes, facts: kept.facts as ModuleFacts };
+  const rewritten = rewrite(copy, limits);
+  await disk.put(name, rewritten);
+  return rewritten;
 }

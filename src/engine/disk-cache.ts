@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
 import { lstat, mkdir, open, readdir, realpath, rename, rmdir, unlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import type { Log } from '../log.ts';
 
 /** What work on a module yielded: facts about it, as JSON, and bytes. */
 export interface Artefact {
@@ -14,11 +15,6 @@ export interface DiskCacheOptions {
   readonly maxBytes?: number;
   /** User id that files have to belong to, besides root: this process's, where the system has such. */
   readonly user?: number | undefined;
-}
-
-/** The part of a `Log` that is used here. */
-interface Warnings {
-  warn(fields: object, message: string): void;
 }
 
 // A file: magic, format version, length of the facts, SHA-256, the facts as JSON, the bytes. Numbers: 32 bits, LE.
@@ -38,7 +34,7 @@ const IN_THE_WAY: ReadonlySet<string> = new Set(['EISDIR', 'EPERM', 'EACCES', 'E
 /** Artefacts on disk, by key, so that a restart doesn't do the work again. A failure costs that work, no more. */
 export class DiskCache {
   readonly #directory: string;
-  readonly #log: Warnings;
+  readonly #log: Log;
   readonly #maxBytes: number;
   readonly #user: number | undefined;
   readonly #told = new Set<string>();
@@ -47,7 +43,7 @@ export class DiskCache {
   #headroom = 0;
   #trimming: Promise<void> = Promise.resolve();
 
-  private constructor(directory: string, log: Warnings, maxBytes: number, user: number | undefined) {
+  private constructor(directory: string, log: Log, maxBytes: number, user: number | undefined) {
     this.#directory = directory;
     this.#log = log;
     this.#maxBytes = maxBytes;
@@ -57,7 +53,7 @@ export class DiskCache {
   /** Opens (creates, mode 0700) the directory, or says by one warning why it is not used. Never throws. */
   static async open(
     directory: string,
-    log: Warnings,
+    log: Log,
     options: DiskCacheOptions = {},
   ): Promise<DiskCache | undefined> {
     const { maxBytes = 2 ** 30, user = process.geteuid?.() } = options;

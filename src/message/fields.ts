@@ -29,6 +29,13 @@ export function fieldValue(raw: readonly string[], lower: string): string | unde
   return undefined;
 }
 
+/** Bytes of names and values. */
+export function bytesOf(raw: readonly string[]): number {
+  let bytes = 0;
+  for (let i = 0; i < raw.length; i++) bytes += raw[i]!.length;
+  return bytes;
+}
+
 /** Removes every field of that name, in place; true when there was one. `lower` must be lower-case. */
 export function removeField(raw: RawFields, lower: string): boolean {
   let to = 0;
@@ -56,6 +63,20 @@ export class FieldMap {
 
   constructor(raw: RawFields = []) {
     this.raw = raw;
+  }
+
+  /** Bytes that may have been added since they were last counted; -1: never counted. */
+  #added = -1;
+
+  /** Room for so many bytes more, if the whole map stays within `most`. Counts only when it could be too large. */
+  reserve(bytes: number, most: number): boolean {
+    if (this.#added < 0) this.#added = bytesOf(this.raw);
+    this.#added += bytes;
+    if (this.#added <= most) return true;
+    // What was removed or replaced since is not in there any more.
+    const now = bytesOf(this.raw);
+    this.#added = now + bytes > most ? now : now + bytes;
+    return now + bytes <= most;
   }
 
   /** How many pairs a guest sees. */

@@ -1,14 +1,10 @@
 import type { Host } from '../abi/host.ts';
 import { LOG_LEVELS, Status } from '../abi/types.ts';
-import type { Log } from '../log.ts';
+import type { FilterLimits, LimitName } from '../config/types.ts';
+import type { GuestError } from '../errors.ts';
 import { BodyBuffer } from '../message/body.ts';
 import type { FieldMap } from '../message/fields.ts';
-
-/** The smallest level, as an index into LOG_LEVELS, that a log keeps. */
-export function levelIndex(log: Log): number {
-  const index = (LOG_LEVELS as readonly string[]).indexOf(log.level);
-  return index < 0 ? LOG_LEVELS.length - 1 : index;
-}
+import type { PluginState } from './state.ts';
 
 /** A context in which nothing but logging is available: what all kinds of context have in common. */
 export class Context implements Host {
@@ -17,24 +13,30 @@ export class Context implements Host {
   /** Name of the filter. */
   readonly name: string;
   readonly logLevel: number;
-  readonly #log: Log;
-  readonly #fields: { filter: string };
+  /** What all contexts of the plugin share. */
+  readonly state: PluginState;
+  /** How long a callback on this context may run, in milliseconds. */
+  callTime: number;
 
-  constructor(id: number, name: string, log: Log) {
+  constructor(id: number, state: PluginState) {
     this.id = id;
-    this.name = name;
-    this.logLevel = levelIndex(log);
-    this.#log = log;
-    this.#fields = { filter: name };
+    this.name = state.name;
+    this.state = state;
+    this.logLevel = state.logLevel;
+    this.callTime = state.limits.startTime;
   }
 
-  get bufferLimit(): number {
-    return 0;
+  get limits(): FilterLimits {
+    return this.state.limits;
+  }
+
+  hit(limit: LimitName): void {
+    this.state.counters.limitHits[limit]++;
   }
 
   log(level: number, message: string): void {
-    if (level < this.logLevel) return;
-    this.#log[LOG_LEVELS[level] ?? 'error'](this.#fields, message);
+    if (level < this.logLevel || !this.state.logLimit.admit()) return;
+    this.state.log[LOG_LEVELS[level] ?? 'error'](this.state.logFields, message);
   }
 
   fields(_map: number): FieldMap | undefined {
@@ -82,7 +84,7 @@ export class Context implements Host {
   }
 
   /** Its VM is dead. */
-  vmDied(_reason: string): void {}
+  vmDied(_death: GuestError): void {}
 
   configuration(): BodyBuffer {
     return new BodyBuffer();

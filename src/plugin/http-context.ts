@@ -7,7 +7,7 @@ import {
   StreamType,
   TrailersAction,
 } from '../abi/types.ts';
-import type { Log } from '../log.ts';
+import type { GuestError } from '../errors.ts';
 import type { BodyBuffer } from '../message/body.ts';
 import { FieldMap, type RawFields } from '../message/fields.ts';
 import { isHostProperty, streamProperty } from './properties.ts';
@@ -24,10 +24,15 @@ const LOG_OPEN = 16;
 
 /** What a plugin's configuration says about its streams. */
 export interface HttpContextOptions {
-  /** `bufferedBody`: largest body in bytes that the guest may hold or make. */
-  readonly limits: { readonly bufferedBody: number };
   /** False: Pause from a headers callback stops the body too, as Envoy does by default. */
   readonly allowOnHeadersStopIteration: boolean;
+  readonly isolation: 'shared' | 'request';
+}
+
+/** Who counts the contexts: the plugin. */
+export interface ContextOwner {
+  /** Called once for each context. */
+  contextGone(): void;
 }
 
 /** One filter on one HTTP stream, as a guest knows it. */
@@ -35,16 +40,21 @@ export class HttpContext extends VmContext implements FilterContext {
   readonly #stream: HttpStream;
   readonly #root: RootContext;
   readonly #options: HttpContextOptions;
+  readonly #plugin: ContextOwner;
   #open = 0;
+  /** Of the properties it set: paths and values. */
+  #propertyBytes = 0;
   #requestBody: BodyBuffer | undefined;
   #responseBody: BodyBuffer | undefined;
 
   /** @throws GuestError */
-  constructor(root: RootContext, stream: HttpStream, options: HttpContextOptions, log: Log) {
-    super(root.vm, root.name, log);
+  constructor(root: RootContext, stream: HttpStream, options: HttpContextOptions, plugin: ContextOwner) {
+    super(root.vm, root.state);
+    this.callTime = root.state.limits.callTime;
     this.#root = root;
     this.#stream = stream;
     this.#options = options;
+    this.#plugin = plugin;
     this.create(root.id);
   }
 
@@ -142,6 +152,16 @@ export class HttpContext extends VmContext implements FilterContext {
     this.#responseBody = undefined;
   }
 
+  override finish(): void {
+    super.finish();
+    // Nobody else is in its VM who could make it say proxy_done.
+    if (this.#options.isolation === 'request') this.forceEnd();
+  }
+
+  protected override onGone(): void {
+    this.#plugin.contextGone();
+  }
+
   #map(map: number): FieldMap | undefined {
     switch (map) {
       case MapType.HTTP_REQUEST_HEADERS:
@@ -183,17 +203,21 @@ export class HttpContext extends VmContext implements FilterContext {
     return buffer;
   }
 
-  override get bufferLimit(): number {
-    return this.#options.limits.bufferedBody;
-  }
-
   override property(path: string): Uint8Array | undefined {
     return streamProperty(this.#root.identity, this.#stream, path);
   }
 
   override setProperty(path: string, value: Buffer): Status {
     if (isHostProperty(path)) return Status.BAD_ARGUMENT;
-    this.#stream.properties.set(path, value);
+    const { properties } = this.#stream;
+    const old = properties.get(path);
+    const bytes = this.#propertyBytes + value.length - (old?.length ?? -path.length);
+    if (bytes > this.limits.propertyBytes) {
+      this.hit('propertyBytes');
+      return Status.BAD_ARGUMENT;
+    }
+    this.#propertyBytes = bytes;
+    properties.set(path, value);
     return Status.OK;
   }
 
@@ -222,8 +246,9 @@ export class HttpContext extends VmContext implements FilterContext {
     return Status.OK;
   }
 
-  override vmDied(reason: string): void {
-    this.#stream.died(this, `its VM ended: ${reason}`);
+  override vmDied(death: GuestError): void {
+    super.vmDied(death);
+    this.#stream.died(this, `its VM ended: ${death.message}`);
   }
 
   override clearRouteCache(): Status {

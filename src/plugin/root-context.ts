@@ -1,8 +1,8 @@
 import { BufferType } from '../abi/types.ts';
-import type { Log } from '../log.ts';
 import { BodyBuffer } from '../message/body.ts';
 import type { PluginIdentity } from './properties.ts';
 import { pluginProperty } from './properties.ts';
+import type { PluginState } from './state.ts';
 import type { Vm } from './vm.ts';
 import { VmContext } from './vm-context.ts';
 
@@ -13,10 +13,15 @@ export class RootContext extends VmContext {
   #pluginConfig: BodyBuffer | undefined;
 
   /** @throws GuestError */
-  constructor(vm: Vm, identity: PluginIdentity, log: Log) {
-    super(vm, identity.name, log);
+  constructor(vm: Vm, identity: PluginIdentity, state: PluginState) {
+    super(vm, state);
     this.identity = identity;
     this.create(0);
+  }
+
+  /** It has started: from now on callbacks have `limits.callTime`. */
+  started(): void {
+    this.callTime = this.state.limits.callTime;
   }
 
   /** proxy_on_vm_start: false when the guest refuses. The VM configuration is readable only here. */

@@ -1,8 +1,9 @@
 import type { Status } from '../abi/types.ts';
 import { Context } from './context.ts';
+import { Forbidden } from './death.ts';
 
 function forbidden(): never {
-  throw new Error(
+  throw new Forbidden(
     'the module called a hostcall while it was starting: only logging and WASI are allowed there',
   );
 }

@@ -1,7 +1,8 @@
 import { Status } from '../abi/types.ts';
-import { GuestError } from '../errors.ts';
-import type { Log } from '../log.ts';
+import type { GuestError } from '../errors.ts';
 import { Context } from './context.ts';
+import { reportGuestError } from './death.ts';
+import type { PluginState } from './state.ts';
 import type { Vm } from './vm.ts';
 
 /**
@@ -10,14 +11,13 @@ import type { Vm } from './vm.ts';
  */
 export class VmContext extends Context {
   readonly vm: Vm;
-  readonly #errors: Log;
   #ended = false;
   #waitsForDone = false;
+  #gone = false;
 
-  constructor(vm: Vm, name: string, log: Log) {
-    super(vm.nextId(), name, log);
+  constructor(vm: Vm, state: PluginState) {
+    super(vm.nextId(), state);
     this.vm = vm;
-    this.#errors = log;
     vm.contexts.set(this.id, this);
   }
 
@@ -44,6 +44,7 @@ export class VmContext extends Context {
       const done = this.vm.callbacks.done;
       if (done !== undefined && this.vm.call(this, 'proxy_on_done', done, this.id, 0, 0) === 0) {
         this.#waitsForDone = true;
+        this.state.waiting.add(this);
         return;
       }
       this.#finalize();
@@ -55,6 +56,7 @@ export class VmContext extends Context {
   override done(): Status {
     if (!this.#waitsForDone) return Status.NOT_FOUND;
     this.#waitsForDone = false;
+    this.state.waiting.delete(this);
     // Not inside the hostcall: the guest must have returned before it is called again.
     queueMicrotask(() => {
       try {
@@ -66,6 +68,33 @@ export class VmContext extends Context {
     return Status.OK;
   }
 
+  /** Ends it although the guest never said proxy_done: log and delete. Never throws. */
+  forceEnd(): void {
+    if (!this.#waitsForDone) return;
+    this.#waitsForDone = false;
+    this.state.waiting.delete(this);
+    try {
+      if (this.vm.death === undefined) this.#finalize();
+    } catch (error) {
+      this.#report(error);
+    }
+  }
+
+  override vmDied(_death: GuestError): void {
+    this.state.waiting.delete(this);
+    this.#waitsForDone = false;
+    this.#leave();
+  }
+
+  /** The guest knows it no more; called once. */
+  protected onGone(): void {}
+
+  #leave(): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    this.onGone();
+  }
+
   /** The maps that may be read in proxy_on_log are open from here on. */
   protected onLog(): void {}
 
@@ -75,17 +104,12 @@ export class VmContext extends Context {
     if (log !== undefined) this.vm.call(this, 'proxy_on_log', log, this.id, 0, 0);
     if (remove !== undefined) this.vm.call(this, 'proxy_on_delete', remove, this.id, 0, 0);
     this.vm.contexts.delete(this.id);
+    this.#leave();
   }
 
   #report(error: unknown): void {
-    reportGuestError(this.#errors, error);
+    reportGuestError(this.state.log, error);
   }
 }
 
-/** Logs what ended a VM, with the guest's stack where the engine has one. */
-export function reportGuestError(log: Log, error: unknown): void {
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : undefined;
-  const message = error instanceof Error ? error.message : String(error);
-  const fields = error instanceof GuestError ? { filter: error.filter, callback: error.callback } : {};
-  log.error({ ...fields, stack: cause?.stack }, message);
-}
+export { reportGuestError };

@@ -2,17 +2,21 @@ import type { Guest } from '../abi/guest.ts';
 import type { Host } from '../abi/host.ts';
 import type { Linkage } from '../abi/link.ts';
 import { type AbiVersion, Status } from '../abi/types.ts';
+import type { CompiledModule } from '../engine/compile.ts';
+import { ENGINE_MODULE, type Memories, makeMemories } from '../engine/instantiate.ts';
+import type { Interrupter } from '../engine/interrupt/interrupter.ts';
 import { GuestMemory } from '../engine/memory.ts';
 import { GuestError } from '../errors.ts';
-import type { Log } from '../log.ts';
 import { LineBuffer } from '../wasi/stdio.ts';
 import { type Callbacks, callbacksOf, type GuestFunction } from './callbacks.ts';
 import type { Context } from './context.ts';
+import { Exit, guarded, guestError } from './death.ts';
 import { StartContext } from './start-context.ts';
+import type { PluginState } from './state.ts';
 
 /** What a VM is made from; plugins with equal specs share one. */
 export interface VmSpec {
-  readonly module: WebAssembly.Module;
+  readonly compiled: CompiledModule;
   readonly linkage: Linkage;
   readonly vmId: string;
   readonly vmConfig: Buffer;
@@ -20,20 +24,11 @@ export interface VmSpec {
   readonly environment: readonly Buffer[];
 }
 
-/** What hostcalls see while a start section runs and the real memory can't be reached: no pointer is good. */
+/** What hostcalls see of a module that defines no memory: no pointer is good. */
 const NO_MEMORY = new GuestMemory(new WebAssembly.Memory({ initial: 0, maximum: 0 }));
+const PAGE = 65_536;
 const INFO = 2;
 const ERROR = 4;
-
-/** Thrown through a guest by proc_exit. */
-class Exit extends Error {
-  readonly status: number;
-
-  constructor(status: number) {
-    super(`proc_exit(${status})`);
-    this.status = status;
-  }
-}
 
 /**
  * One instance of a module and the contexts that live in it. Calls into the guest go through `call`. After a
@@ -42,7 +37,7 @@ class Exit extends Error {
 export class Vm implements Guest {
   readonly abi: AbiVersion;
   readonly spec: VmSpec;
-  readonly memory: GuestMemory;
+  memory: GuestMemory;
   readonly environment: readonly Buffer[];
   readonly callbacks: Callbacks;
   /** The effective context of the callback that is running. */
@@ -51,46 +46,66 @@ export class Vm implements Guest {
   readonly contexts = new Map<number, Context>();
   /** Why the VM is dead; undefined while it lives. */
   death: GuestError | undefined;
+  /** When it died, by `performance.now`. */
+  diedAt = 0;
   /** The last line the guest logged as an error: why it refused to start, most often. */
   lastError = '';
 
+  readonly #interrupter: Interrupter;
+  readonly #memories: Memories;
   readonly #allocate: GuestFunction;
   readonly #stdout: LineBuffer;
   readonly #stderr: LineBuffer;
   #stdioUsed = false;
-  #exit: Exit | undefined;
+  /** What left a hostcall as an exception: a guest that can catch must not outlive it. */
+  #thrown: unknown;
   #nextId = 1;
 
   /**
-   * Instantiates the module and runs its start functions (specification, "Integration").
-   * @throws GuestError when that fails
+   * Instantiates the module and runs its start functions (specification, "Integration"), each within
+   * `limits.startTime`.
+   * @throws GuestError when that fails; ModuleError when there is no room for its memory
    */
-  constructor(spec: VmSpec, name: string, log: Log) {
+  constructor(spec: VmSpec, state: PluginState, interrupter: Interrupter) {
     this.spec = spec;
     this.abi = spec.linkage.abi;
     this.environment = spec.environment;
-    const starting = new StartContext(0, name, log);
+    this.#interrupter = interrupter;
+    const starting = new StartContext(0, state);
     this.host = starting;
-    this.memory = NO_MEMORY;
     this.#stdout = new LineBuffer(line => this.host.log(INFO, line));
     this.#stderr = new LineBuffer(line => this.host.log(ERROR, line));
 
-    const imports: Record<string, Record<string, WebAssembly.ImportValue>> = {};
+    this.#memories = makeMemories(spec.compiled, interrupter.memory);
+    const [memory] = this.#memories.own;
+    this.memory = memory === undefined ? NO_MEMORY : new GuestMemory(memory);
+    const imports: Record<string, Record<string, WebAssembly.ImportValue>> = {
+      [ENGINE_MODULE]: this.#memories.imports,
+    };
+    const catches = spec.compiled.facts.catches;
     for (const { module, name, make } of spec.linkage.imports) {
+      const hostcall = make(this);
       imports[module] ??= {};
-      imports[module][name] = make(this) as WebAssembly.ImportValue;
+      imports[module][name] = (catches ? guarded(hostcall, this) : hostcall) as WebAssembly.ImportValue;
     }
-    let exports: WebAssembly.Exports;
-    try {
-      exports = new WebAssembly.Instance(spec.module, imports).exports;
-    } catch (error) {
-      // A start section may have run and trapped; nothing of the instance is reachable.
-      throw this.#kill(error, name, 'instantiation');
-    }
-    this.memory = new GuestMemory(exports['memory'] as WebAssembly.Memory);
+    const exports = this.#instantiate(starting, imports);
+    const exported = exports['memory'] as WebAssembly.Memory;
+    if (exported !== memory) this.memory = new GuestMemory(exported);
     this.#allocate = exports[spec.linkage.allocator] as GuestFunction;
     this.callbacks = callbacksOf(exports);
     for (const start of spec.linkage.start) this.#start(starting, start, exports[start] as GuestFunction);
+  }
+
+  /** A start section runs in here. */
+  #instantiate(context: Context, imports: WebAssembly.Imports): WebAssembly.Exports {
+    const { module } = this.spec.compiled;
+    let exports: WebAssembly.Exports = {};
+    const run = () => {
+      exports = new WebAssembly.Instance(module, imports).exports;
+      return 0;
+    };
+    this.call(context, 'instantiation', run, 0, 0, 0);
+    return exports;
   }
 
   #start(context: Context, name: string, fn: GuestFunction): void {
@@ -98,9 +113,10 @@ export class Vm implements Guest {
       this.call(context, name, fn, 0, 0, 0);
     } catch (error) {
       // A WASI command may end its `_start` by exit(0): it is then set up and can be called.
-      if (name !== '_start' || this.#exit?.status !== 0) throw error;
-      this.#exit = undefined;
+      if (name !== '_start' || !(this.#thrown instanceof Exit) || this.#thrown.status !== 0) throw error;
+      this.#thrown = undefined;
       this.death = undefined;
+      context.state.counters.exits--;
     }
   }
 
@@ -122,41 +138,57 @@ export class Vm implements Guest {
       const { code, message } = this.death;
       throw new GuestError(code, context.name, callback, `its VM ended before this (${message})`);
     }
+    const interrupter = this.#interrupter;
+    interrupter.enter(context.callTime);
     const outer = this.host;
     this.host = context;
+    let inside = true;
     try {
       const result = fn(a, b, c);
-      // A guest with exception handling may have caught the exit on its way out.
-      if (this.#exit !== undefined) throw this.#exit;
+      inside = false;
+      interrupter.leave();
+      if (this.#thrown !== undefined) throw this.#thrown;
       return result;
     } catch (error) {
-      throw this.#kill(error, context.name, callback);
+      throw this.#kill(error, context, callback, inside && interrupter.leave());
     } finally {
       if (this.#stdioUsed) this.#flushStdio();
       this.host = outer;
     }
   }
 
-  #kill(error: unknown, name: string, callback: string): GuestError {
+  /** An exception leaves a hostcall; whatever the guest does with it, it is the end of this VM. */
+  threw(error: unknown): void {
+    this.#thrown ??= error;
+  }
+
+  /** What left a hostcall before: the guest went on as if nothing had happened. */
+  get thrown(): unknown {
+    return this.#thrown;
+  }
+
+  #kill(error: unknown, context: Context, callback: string, interrupted: boolean): GuestError {
     if (error instanceof GuestError) return error;
-    const exit = error instanceof Exit;
-    const what = error instanceof Error ? error.message : String(error);
-    const trap = error instanceof WebAssembly.RuntimeError || error instanceof RangeError;
-    const message = exit
-      ? `the guest called ${what}`
-      : trap
-        ? `trap: ${what}`
-        : `fault in a hostcall: ${what}`;
-    this.death = new GuestError(exit ? 'GUEST_EXIT' : 'GUEST_TRAP', name, callback, message, {
-      cause: error,
-    });
+    const death = guestError(error, context, callback, interrupted, this.#memoryFull);
+    this.death = death;
+    this.diedAt = performance.now();
     // Streams that are stopped in this VM fail now, and not when their time is up; nobody is called from in here.
     queueMicrotask(() => {
       const contexts = [...this.contexts.values()];
       this.contexts.clear();
-      for (const context of contexts) context.vmDied(message);
+      for (const context of contexts) context.vmDied(death);
     });
-    return this.death;
+    return death;
+  }
+
+  get #memoryFull(): boolean {
+    const { memories } = this.spec.compiled.facts;
+    return memories.some((m, i) => this.#memories.own[i]!.buffer.byteLength >= m.maximum * PAGE);
+  }
+
+  /** Bytes of linear memory, now. */
+  get memorySize(): number {
+    return this.#memories.own.reduce((sum, memory) => sum + memory.buffer.byteLength, 0);
   }
 
   #flushStdio(): void {
@@ -184,7 +216,7 @@ export class Vm implements Guest {
   }
 
   exit(code: number): never {
-    this.#exit = new Exit(code);
-    throw this.#exit;
+    this.#thrown = new Exit(code);
+    throw this.#thrown;
   }
 }

@@ -53,6 +53,7 @@ export class HttpExchange implements Exchange, ConnectionUser {
     head: RequestHead,
     headers: RequestHeaders,
     route: Route,
+    chain: FilterChain,
     upgrade: string,
   ) {
     this.context = context;
@@ -63,12 +64,12 @@ export class HttpExchange implements Exchange, ConnectionUser {
     this.startTime = Date.now();
     this.upgrade = upgrade;
     this.route = route;
-    this.chain = route.chain;
+    this.chain = chain;
     this.request = new RequestSide(this, head);
     this.response = new ResponseSide(this);
     connection.add(this);
     res.on('close', () => this.#end());
-    this.stream = route.chain.empty ? undefined : route.chain.open(this);
+    this.stream = chain.empty ? undefined : chain.open(this);
   }
 
   get protocol(): string {

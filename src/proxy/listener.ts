@@ -7,6 +7,7 @@ import {
 } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { FilterChain } from '../chain/types.ts';
 import type { ListenerConfig, ServerLimits } from '../config/types.ts';
 import { WeirError } from '../errors.ts';
 import type { Log } from '../log.ts';
@@ -137,17 +138,16 @@ export class Listener implements ExchangeContext {
   }
 
   #onRequest(req: IncomingMessage, res: ServerResponse): void {
-    const exchange = this.#exchange(req, res, '');
-    if (exchange !== undefined) exchange.request.start();
+    this.#exchange(req, res, '');
   }
 
-  #exchange(req: IncomingMessage, res: ServerResponse, upgrade: string): HttpExchange | undefined {
+  #exchange(req: IncomingMessage, res: ServerResponse, upgrade: string): void {
     const connection = this.#connection(req.socket);
     const head = readRequestHead(req, connection.sourceAddress);
     if ('refused' in head) {
       this.log.debug({ part: 'client', listener: this.name, reason: head.reason }, 'request refused');
       refuse(res, head.refused, head.reason);
-      return undefined;
+      return;
     }
     // A filter must be able to tell a handshake; what is sent is ours.
     if (upgrade !== '') req.rawHeaders.push('Upgrade', upgrade);
@@ -155,10 +155,24 @@ export class Listener implements ExchangeContext {
     const route = this.router.match(headers);
     if (route === undefined) {
       refuse(res, 404, 'no route', head.length === 0);
-      return undefined;
+      return;
     }
     this.#active++;
-    return new HttpExchange(this, connection, req, res, head, headers, route, upgrade);
+    const start = (chain: FilterChain) => {
+      const exchange = new HttpExchange(this, connection, req, res, head, headers, route, chain, upgrade);
+      if (upgrade !== '') this.#upgradeBegins(req.socket);
+      exchange.request.start();
+    };
+    const chain = route.chain.ready();
+    if (chain instanceof Promise)
+      void chain.then(loaded => (res.closed ? this.exchangeEnded() : start(loaded)));
+    else start(chain);
+  }
+
+  #upgradeBegins(socket: Socket): void {
+    this.#upgraded.add(socket);
+    socket.once('close', () => this.#upgraded.delete(socket));
+    watchHandshake(socket);
   }
 
   #onUpgrade(req: IncomingMessage, duplex: Duplex, head: Buffer): void {
@@ -182,12 +196,7 @@ export class Listener implements ExchangeContext {
       res.detachSocket(socket);
       socket.destroySoon();
     });
-    const exchange = this.#exchange(req, res, upgrade);
-    if (exchange === undefined) return;
-    this.#upgraded.add(socket);
-    socket.once('close', () => this.#upgraded.delete(socket));
-    watchHandshake(socket);
-    exchange.request.start();
+    this.#exchange(req, res, upgrade);
   }
 
   #onClientError(error: NodeJS.ErrnoException, duplex: Duplex): void {

@@ -1,4 +1,4 @@
-import type { FilterChain } from '../chain/types.ts';
+import type { ChainSource } from '../chain/types.ts';
 import type { ListenerConfig, RouteConfig, ServerLimits, UpstreamConfig } from '../config/types.ts';
 import type { Log } from '../log.ts';
 import { type BoundAddress, Listener } from './listener.ts';
@@ -13,7 +13,7 @@ export interface ProxyOptions {
   readonly upstreams: ReadonlyMap<string, UpstreamConfig>;
   readonly server: ServerLimits;
   /** The chain of a route: asked once per route, when the proxy is made. */
-  chainOf(route: RouteConfig): FilterChain;
+  chainOf(route: RouteConfig): ChainSource;
   readonly log: Log;
 }
 

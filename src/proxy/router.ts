@@ -1,5 +1,5 @@
 import { isIPv6 } from 'node:net';
-import type { FilterChain } from '../chain/types.ts';
+import type { ChainSource } from '../chain/types.ts';
 import type { RouteConfig } from '../config/types.ts';
 import type { RequestHeaders } from '../message/headers.ts';
 import { matchPath } from './path-match.ts';
@@ -9,7 +9,7 @@ import type { Upstream } from './upstream.ts';
 export interface Route {
   readonly name: string;
   readonly config: RouteConfig;
-  readonly chain: FilterChain;
+  readonly chain: ChainSource;
   readonly upstream: Upstream;
 }
 

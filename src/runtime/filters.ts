@@ -1,46 +1,44 @@
-import { PluginChain } from '../chain/chain.ts';
-import type { FilterChain } from '../chain/types.ts';
-import type { FilterConfig, ModuleCacheLimits } from '../config/types.ts';
+import { homedir } from 'node:os';
+import type { ChainSource } from '../chain/types.ts';
+import type { FilterConfig, ModulesConfig } from '../config/types.ts';
 import { ModuleCache } from '../engine/cache.ts';
 import type { CompiledModule } from '../engine/compile.ts';
-import { formatIssue, WeirError } from '../errors.ts';
+import { DiskCache, defaultCacheDirectory } from '../engine/disk-cache.ts';
+import { Interrupter } from '../engine/interrupt/interrupter.ts';
+import type { WeirError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { VmRegistry } from '../plugin/plugin.ts';
-import type { Plugin } from '../plugin/types.ts';
+import { VmRegistry } from '../plugin/registry.ts';
+import { FilterSource, type Loader } from './filter-source.ts';
+import { RouteChain } from './route-chain.ts';
+import { placed } from './start-error.ts';
 
-/** Filters that were loaded and started, ready to be put into chains. */
+/** The filters of a configuration, ready to be put into chains. */
 export class FilterSet {
-  readonly #plugins: ReadonlyMap<string, Plugin>;
-  readonly #log: Log;
+  readonly #sources: ReadonlyMap<string, FilterSource>;
+  readonly #touches: boolean;
+  readonly loader: Loader;
 
-  constructor(plugins: ReadonlyMap<string, Plugin>, log: Log) {
-    this.#plugins = plugins;
-    this.#log = log;
+  constructor(sources: ReadonlyMap<string, FilterSource>, modules: ModulesConfig, loader: Loader) {
+    this.#sources = sources;
+    this.#touches =
+      sources.size > Math.min(modules.cache.maxModules, modules.cache.maxVms) ||
+      loader.cache.bytes > modules.cache.maxBytes / 2;
+    this.loader = loader;
   }
 
   /** A chain of these filters, in request order. */
-  chain(names: readonly string[]): FilterChain {
-    const plugins = names.map(name => {
-      const plugin = this.#plugins.get(name);
-      if (plugin === undefined) throw new Error(`no filter ${name} was loaded`);
-      return plugin;
+  chain(names: readonly string[]): ChainSource {
+    const sources = names.map(name => {
+      const source = this.#sources.get(name);
+      if (source === undefined) throw new Error(`no filter ${name} was loaded`);
+      return source;
     });
-    return new PluginChain(plugins, this.#log);
+    return new RouteChain(sources, this.#touches, this.loader.log);
   }
 
   /** Ends the filters' root contexts. Streams must have ended before. */
   close(): void {
-    for (const plugin of this.#plugins.values()) plugin.close();
-  }
-}
-
-/** Several things went wrong at start; the message has a line for each. */
-export class StartError extends WeirError {
-  readonly errors: readonly WeirError[];
-
-  constructor(errors: readonly WeirError[]) {
-    super(errors[0]!.code, errors.map(e => e.message).join('\n'));
-    this.errors = errors;
+    for (const source of this.#sources.values()) source.close();
   }
 }
 
@@ -50,41 +48,49 @@ export interface LoadedFilters {
   readonly errors: readonly WeirError[];
 }
 
-/** The same error, with the place in the configuration and the filter's name in front. */
-function placed(filter: FilterConfig, error: unknown): WeirError {
-  const message = error instanceof Error ? error.message : String(error);
-  const code = error instanceof WeirError ? error.code : 'PLUGIN_START_FAILED';
-  const issue = { ...filter.place, path: `filters.${filter.name}`, message, remedy: '' };
-  return new WeirError(code, formatIssue(issue), { cause: error });
+async function openDisk({ directory }: ModulesConfig, log: Log): Promise<DiskCache | undefined> {
+  const path = directory ?? defaultCacheDirectory(process.env, process.platform, homedir());
+  return path === undefined || path === '' ? undefined : DiskCache.open(path, log);
 }
 
 /**
- * Compiles (in parallel) and starts (in order) each filter once. Never throws for a filter's fault.
- * `bytes`: modules that are at hand, by filter name; their files aren't read.
+ * Compiles (in parallel) and starts (in order) each filter once, but for those with `preload: false`. Never throws
+ * for a filter's fault. `bytes`: modules that are at hand, by filter name; their files aren't read.
  */
 export async function loadFilters(
   configs: readonly FilterConfig[],
-  limits: ModuleCacheLimits,
+  modules: ModulesConfig,
   log: Log,
   bytes: ReadonlyMap<string, Uint8Array> = new Map(),
 ): Promise<LoadedFilters> {
-  const cache = new ModuleCache(limits);
-  const registry = new VmRegistry(log);
-  const plugins = new Map<string, Plugin>();
+  const [interrupter, disk] = await Promise.all([Interrupter.ofThread(), openDisk(modules, log)]);
+  const { maxVms } = modules.cache;
+  const registry = new VmRegistry({ log, interrupter, maxVms });
+  const cache = new ModuleCache({ ...modules.cache, disk, onEvict: module => registry.evict(module) });
+  const loader: Loader = { cache, registry, log };
+  const sources = new Map(configs.map(c => [c.name, new FilterSource(c, loader, bytes.get(c.name))]));
   const errors: WeirError[] = [];
-  const compile = ({ name, module, sha256 }: FilterConfig) => {
-    const given = bytes.get(name);
-    return given === undefined ? cache.load(module, sha256) : cache.checked(given, sha256);
-  };
-  const modules = await Promise.allSettled(configs.map(compile));
-  configs.forEach((config, i) => {
-    const result = modules[i] as PromiseSettledResult<CompiledModule>;
+  const eager = [...sources.values()].filter(source => source.config.preload);
+  for (let i = 0; i < eager.length; i += AT_ONCE)
+    errors.push(...(await startAll(eager.slice(i, i + AT_ONCE))));
+  return { filters: new FilterSet(sources, modules, loader), errors };
+}
+
+/** Modules that are compiled at the same time: more would only hold more memory. */
+const AT_ONCE = 16;
+
+/** Compiles in parallel, starts in order. */
+async function startAll(sources: readonly FilterSource[]): Promise<WeirError[]> {
+  const errors: WeirError[] = [];
+  const compiled = await Promise.allSettled(sources.map(source => source.compile()));
+  sources.forEach((source, i) => {
+    const result = compiled[i] as PromiseSettledResult<CompiledModule>;
     try {
       if (result.status === 'rejected') throw result.reason;
-      plugins.set(config.name, registry.start(result.value, config));
+      source.start(result.value);
     } catch (error) {
-      errors.push(placed(config, error));
+      errors.push(placed(source.config, error));
     }
   });
-  return { filters: new FilterSet(plugins, log), errors };
+  return errors;
 }

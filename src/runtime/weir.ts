@@ -2,12 +2,19 @@ import type { FilterConfig, RouteConfig, WeirConfig } from '../config/types.ts';
 import type { WeirError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { ReverseProxy } from '../proxy/proxy.ts';
-import { loadFilters, StartError } from './filters.ts';
+import { AdminListener } from './admin.ts';
+import { loadFilters } from './filters.ts';
+import { Metrics } from './metrics.ts';
+import { StartError } from './start-error.ts';
 
 /** A proxy that serves. */
 export interface RunningWeir {
   /** Where it listens, in the order of the configuration; `url` for example `http://127.0.0.1:8080`. */
   readonly addresses: readonly { readonly listener: string; readonly url: string }[];
+  /** Of the admin listener; undefined without. */
+  readonly admin: string | undefined;
+  /** Weir's metrics in the text format of Prometheus, as the admin listener serves them. */
+  metrics(): Promise<string>;
   /**
    * Stops: no new connections; requests in flight get `shutdown.drain` to end; then the filters' contexts end.
    * Resolves when all is closed; calls after the first wait for the same end.
@@ -31,7 +38,7 @@ function urlOf(host: string, port: number): string {
  * @throws StartError with every filter's fault; WeirError LISTEN_FAILED. Nothing stays open then.
  */
 export async function startWeir(config: WeirConfig, log: Log): Promise<RunningWeir> {
-  const { filters, errors } = await loadFilters(filtersInUse(config), config.modules.cache, log);
+  const { filters, errors } = await loadFilters(filtersInUse(config), config.modules, log);
   if (errors.length > 0) {
     filters.close();
     throw new StartError(errors);
@@ -44,21 +51,28 @@ export async function startWeir(config: WeirConfig, log: Log): Promise<RunningWe
     log,
     chainOf: route => filters.chain(route.filters),
   });
+  const metrics = new Metrics(filters.loader);
+  const admin = config.admin === undefined ? undefined : new AdminListener(config.admin, metrics);
   try {
+    const adminUrl = await admin?.listen();
     const bound = await proxy.listen();
     let closing: Promise<void> | undefined;
     const close = async () => {
       await proxy.close({ drain: config.shutdown.drain });
       filters.close();
+      await admin?.close();
     };
     return {
       addresses: bound.map(({ listener, host, port }) => ({ listener, url: urlOf(host, port) })),
+      admin: adminUrl,
+      metrics: () => metrics.text(),
       close: () => {
         closing ??= close();
         return closing;
       },
     };
   } catch (error) {
+    await admin?.close();
     filters.close();
     throw error;
   }
@@ -66,7 +80,7 @@ export async function startWeir(config: WeirConfig, log: Log): Promise<RunningWe
 
 /** Loads and starts every filter of a configuration once, also those that no route uses. Empty: all is well. */
 export async function checkFilters(config: WeirConfig, log: Log): Promise<readonly WeirError[]> {
-  const { filters, errors } = await loadFilters([...config.filters.values()], config.modules.cache, log);
+  const { filters, errors } = await loadFilters([...config.filters.values()], config.modules, log);
   filters.close();
   return errors;
 }

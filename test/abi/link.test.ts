@@ -2,19 +2,26 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { abiVersion, link } from '../../src/abi/link.ts';
 import type { AbiVersion } from '../../src/abi/types.ts';
+import type { CompiledModule } from '../../src/engine/compile.ts';
 import { ModuleError } from '../../src/errors.ts';
 import { WASI_PREVIEW1 } from '../../src/wasi/index.ts';
 import { assemble, VERSIONS } from '../support/guest.ts';
 import { HOSTCALL_TYPES } from '../support/guest-wat.ts';
 
-const wasm = (text: string) =>
-  new WebAssembly.Module(assemble(`(module ${text})`) as Uint8Array<ArrayBuffer>);
+/** As `compile` gives it, for all that linking looks at. */
+const wasm = (text: string): CompiledModule => ({
+  module: new WebAssembly.Module(assemble(`(module ${text})`) as Uint8Array<ArrayBuffer>),
+  facts: { memories: [], catches: false },
+  sha256: '',
+  key: '',
+  size: 0,
+});
 const marker = (abi: AbiVersion) => `(func (export "proxy_abi_version_${abi.replaceAll('.', '_')}"))`;
 const MEMORY = '(memory (export "memory") 1)';
 const ALLOCATE = '(func (export "proxy_on_memory_allocate") (param i32) (result i32) (i32.const 0))';
 const filter = (rest = '', abi: AbiVersion = '0.2.1') => wasm(`${rest} ${MEMORY} ${marker(abi)} ${ALLOCATE}`);
 
-function refused(module: WebAssembly.Module): { code: string; message: string } {
+function refused(module: CompiledModule): { code: string; message: string } {
   try {
     link(module, WASI_PREVIEW1);
   } catch (error) {

@@ -28,7 +28,7 @@ const keys: readonly [string, string, string[]][] = [
   [
     'an empty key',
     around('"": 1'),
-    ['1:1: [""]: unknown key (known here: listeners, upstreams, filters, modules, server, log, shutdown)'],
+    ['1:1: [""]: unknown key (known here: listeners, upstreams, filters, modules, admin, server, log, shutdown)'],
   ],
   [
     'duplicate',
@@ -69,34 +69,10 @@ const notImplemented: readonly [string, string, string[]][] = [
     ['1:1: workers: worker threads: not implemented yet (remove this key)'],
   ],
   [
-    'admin',
-    around('admin: {address: 127.0.0.1:9901}'),
-    ['1:1: admin: the admin listener: not implemented yet (remove this key)'],
-  ],
-  [
-    'onFailure',
-    filter('onFailure: open'),
-    ['1:37: filters.f.onFailure: failure policies: not implemented yet (remove this key)'],
-  ],
-  [
-    'isolation',
-    filter('isolation: request'),
-    ['1:37: filters.f.isolation: isolation per request: not implemented yet (remove this key)'],
-  ],
-  [
     'capabilities',
     filter('capabilities: {}'),
     [
       '1:37: filters.f.capabilities: capabilities (WASI 0.2 components): not implemented yet (remove this key)',
-    ],
-  ],
-  [
-    'limits',
-    filter('limits: {memory: 16MiB, callTime: 10ms, startTime: 1s}'),
-    [
-      '1:46: filters.f.limits.memory: the memory limit: not implemented yet (remove this key)',
-      '1:61: filters.f.limits.callTime: the callback time limit: not implemented yet (remove this key)',
-      '1:77: filters.f.limits.startTime: the start time limit: not implemented yet (remove this key)',
     ],
   ],
   [

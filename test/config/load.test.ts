@@ -22,7 +22,10 @@ test('a minimal configuration has every default', () => {
     connections: 256,
   });
   assert.equal(config.filters.size, 0);
-  assert.deepEqual(config.modules, { cache: { maxModules: 64, maxBytes: 256 * 1024 * 1024 } });
+  assert.deepEqual(config.modules, {
+    cache: { maxModules: 64, maxBytes: 256 * 1024 * 1024, maxVms: 256 },
+    directory: undefined,
+  });
   assert.deepEqual(config.server, {
     headersTimeout: 60_000,
     requestTimeout: 300_000,
@@ -46,7 +49,25 @@ test('a filter has every default', () => {
     rootId: '',
     env: {},
     allowOnHeadersStopIteration: false,
-    limits: { bufferedBody: 1024 * 1024, pauseTime: 30_000 },
+    limits: {
+      memory: 16 * 1024 * 1024,
+      tableElements: 65_536,
+      callTime: 10,
+      startTime: 1000,
+      bufferedBody: 1024 * 1024,
+      pauseTime: 30_000,
+      headerCount: 1000,
+      headerBytes: 128 * 1024,
+      localResponseBody: 1024 * 1024,
+      propertyBytes: 64 * 1024,
+      logLines: 1000,
+      contexts: 10_000,
+    },
+    onFailure: 'reload',
+    restart: { firstDelay: 100, maxDelay: 30_000, crashesPerMinute: 30 },
+    isolation: 'shared',
+    pool: 8,
+    preload: true,
     place: { file: `${directory}test.yaml`, line: 2, column: 3 },
   });
 });
@@ -55,6 +76,7 @@ test('the keys of a filter', () => {
   const text = filter(
     `sha256: ${'AB'.repeat(32)}, vmId: v, rootId: r, env: {A_1: "1"}, allowOnHeadersStopIteration: true, limits: {bufferedBody: 64KiB, pauseTime: 1.5s}`,
   );
+  const defaults = load(filter('')).filters.get('f')!.limits;
   const { sha256, vmId, rootId, env, allowOnHeadersStopIteration, limits } = load(text).filters.get('f')!;
   assert.deepEqual(
     { sha256, vmId, rootId, env, allowOnHeadersStopIteration, limits },
@@ -64,7 +86,7 @@ test('the keys of a filter', () => {
       rootId: 'r',
       env: { A_1: '1' },
       allowOnHeadersStopIteration: true,
-      limits: { bufferedBody: 65_536, pauseTime: 1500 },
+      limits: { ...defaults, bufferedBody: 65_536, pauseTime: 1500 },
     },
   );
 });
@@ -169,7 +191,8 @@ test('anchors, aliases and merge keys', () => {
   assert.equal(config.filters.get('b')?.config.toString(), 'two');
   assert.equal(config.filters.get('b')?.limits.pauseTime, 1000);
   assert.equal(config.filters.get('c')?.vmId, 'x');
-  assert.deepEqual(config.filters.get('c')?.limits, { bufferedBody: 1024, pauseTime: 1000 });
+  const { bufferedBody, pauseTime } = config.filters.get('c')!.limits;
+  assert.deepEqual([bufferedBody, pauseTime], [1024, 1000]);
   assert.deepEqual(
     [...config.filters.values()].map(({ place }) => place.line),
     [2, 6, 7],

@@ -6,7 +6,7 @@ import { ReverseProxy } from '../../src/proxy/proxy.ts';
 import { EMPTY_CHAIN, FakeChain } from '../support/chain.ts';
 import { openClient, startProxy, startRawUpstream } from '../support/fixtures.ts';
 import { MemoryLog } from '../support/log.ts';
-import { LIMITS, TRANSPORTS } from '../support/proxy.ts';
+import { LIMITS, loaded, TRANSPORTS } from '../support/proxy.ts';
 import { header, RawClient } from '../support/raw-client.ts';
 import { until } from '../support/wait.ts';
 import { openWebSocket } from '../support/websocket.ts';
@@ -95,7 +95,7 @@ describe('listen', () => {
         ],
       ]),
       server: LIMITS,
-      chainOf: () => EMPTY_CHAIN,
+      chainOf: () => loaded(EMPTY_CHAIN),
       log: new MemoryLog(),
     });
     await assert.rejects(proxy.listen(), (error: unknown) => {

@@ -5,6 +5,7 @@ import { RequestHeaders } from '../../src/message/headers.ts';
 import { hostName, Router } from '../../src/proxy/router.ts';
 import { Upstream } from '../../src/proxy/upstream.ts';
 import { EMPTY_CHAIN } from '../support/chain.ts';
+import { loaded } from '../support/proxy.ts';
 
 const upstream = new Upstream(
   {
@@ -24,7 +25,7 @@ function router(
   const routes = matches.map((match, i) => ({
     name: String(i),
     config: { name: String(i), match, upstream: 'u', filters: [] },
-    chain: EMPTY_CHAIN,
+    chain: loaded(EMPTY_CHAIN),
     upstream,
   }));
   const compiled = new Router(routes);

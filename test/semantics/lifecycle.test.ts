@@ -129,7 +129,7 @@ describe('7. done -> log -> delete', () => {
     assert.equal(contexts(log).size, 2);
   });
 
-  it('a context that was never asked for `proxy_done` costs nothing but itself: the next streams run', async t => {
+  it('contexts that never call `proxy_done` are ended with the filter; the next streams run', async t => {
     const { port, log, running } = await startTestWeir(t, {
       filters: { a: probe({ done: [['return', 0]] }) },
     });
@@ -137,7 +137,7 @@ describe('7. done -> log -> delete', () => {
     await running.close();
     assert.deepEqual(
       [...contexts(log).values()].map(e => e.join()),
-      Array(3).fill('create,done'),
+      Array(3).fill('create,done,log,delete'),
     );
   });
 });

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { loadConfigText } from '../../src/config/load.ts';
-import { StartError } from '../../src/runtime/filters.ts';
+import { StartError } from '../../src/runtime/start-error.ts';
 import { startWeir } from '../../src/runtime/weir.ts';
 import { weir } from '../cli/command.ts';
 import { assemble } from '../support/guest-wat.ts';
@@ -66,12 +66,12 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   },
   truncated: {
     bytes: PROBE.subarray(0, PROBE.length / 2),
-    reason: /not valid WebAssembly/,
+    reason: /the module is cut off/,
     code: 'MODULE_MALFORMED',
   },
   'last-byte': {
     bytes: PROBE.subarray(0, PROBE.length - 1),
-    reason: /not valid WebAssembly/,
+    reason: /the module is cut off/,
     code: 'MODULE_MALFORMED',
   },
   component: {

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import type { AbiVersion } from '../../src/abi/types.ts';
-import type { PluginOptions } from '../../src/plugin/plugin.ts';
+import type { OptionOverrides } from './guest.ts';
 import { Alloc, type CallbackName, type Handler, type Puppet, type Rig, rig, settle } from './guest.ts';
 import { Drive, FakeExchange } from './guest-exchange.ts';
 import type { GuestLog } from './guest-log.ts';
 
 export interface DuringOptions {
   readonly abi?: AbiVersion;
-  readonly options?: Partial<PluginOptions>;
+  readonly options?: OptionOverrides;
   readonly exchange?: FakeExchange;
   readonly log?: GuestLog;
 }

@@ -195,7 +195,7 @@ export function puppetText(shape: PuppetShape): string {
     return `(func (export "${name}") (param ${'i32 '.repeat(params)}) ${result ? '' : '(result i32)'}
       ${result ? `(drop ${call})` : call})`;
   });
-  const handed = [...refs.map(name => `call_${name}`), 'set_mode', 'trap', 'grow'];
+  const handed = [...refs.map(name => `call_${name}`), 'set_mode', 'trap', 'grow', 'spin'];
   const hand = handed.map((name, i) => `(call $test_ref (i32.const ${i}) (ref.func $${name}))`).join('\n');
   return `(module
     ${imports.join('\n')}
@@ -208,6 +208,7 @@ export function puppetText(shape: PuppetShape): string {
     ${calls.join('\n')}
     (func $set_mode (param i32) (global.set $mode (local.get 0)))
     (func $trap unreachable)
+    (func $spin (loop $again (br $again)))
     (func $grow (param i32) (result i32) (memory.grow (local.get 0)))
     (func (export "proxy_on_memory_allocate") (param $size i32) (result i32) (local $at i32)
       (call $test_alloc (local.get $size))
@@ -231,5 +232,5 @@ export function puppetText(shape: PuppetShape): string {
 /** Names behind the indexes of `test_ref`, in order. */
 export function puppetRefs(shape: PuppetShape): readonly string[] {
   const env = Object.keys(HOSTCALL_TYPES[shape.abi]).filter(name => !shape.without?.includes(name));
-  return [...env, ...Object.keys(WASI_TYPES), 'set_mode', 'trap', 'grow'];
+  return [...env, ...Object.keys(WASI_TYPES), 'set_mode', 'trap', 'grow', 'spin'];
 }

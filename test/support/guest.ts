@@ -1,9 +1,12 @@
 import type { Guest, HostcallTable } from '../../src/abi/guest.ts';
 import type { AbiVersion } from '../../src/abi/types.ts';
 import { PluginChain } from '../../src/chain/chain.ts';
+import type { FilterLimits } from '../../src/config/types.ts';
 import { type CompiledModule, compile, sha256 } from '../../src/engine/compile.ts';
+import { Interrupter } from '../../src/engine/interrupt/interrupter.ts';
 import type { RawFields } from '../../src/message/fields.ts';
-import { type PluginOptions, VmRegistry } from '../../src/plugin/plugin.ts';
+import type { PluginOptions, ProxyWasmPlugin } from '../../src/plugin/plugin.ts';
+import { VmRegistry } from '../../src/plugin/registry.ts';
 import type { Plugin } from '../../src/plugin/types.ts';
 import { WASI_PREVIEW1 } from '../../src/wasi/index.ts';
 import { GuestLog } from './guest-log.ts';
@@ -176,13 +179,34 @@ export function compileText(text: string): Promise<CompiledModule> {
   let module = compiled.get(text);
   if (module === undefined) {
     const bytes = assemble(text);
-    module = compile(bytes, sha256(bytes));
+    module = compile(bytes, sha256(bytes), LIMITS);
     compiled.set(text, module);
   }
   return module;
 }
 
-export function pluginOptions(overrides: Partial<PluginOptions> = {}): PluginOptions {
+/** Small enough to be reached in tests; times generous, since machines are busy. */
+export const LIMITS: FilterLimits = {
+  memory: 16 * 1024 * 1024,
+  tableElements: 65_536,
+  callTime: 1000,
+  startTime: 5000,
+  bufferedBody: 1024,
+  pauseTime: 30_000,
+  headerCount: 256,
+  headerBytes: 128 * 1024,
+  localResponseBody: 1024 * 1024,
+  propertyBytes: 64 * 1024,
+  logLines: 100_000,
+  contexts: 10_000,
+};
+
+export type OptionOverrides = Partial<Omit<PluginOptions, 'limits'>> & {
+  readonly limits?: Partial<FilterLimits>;
+};
+
+export function pluginOptions(overrides: OptionOverrides = {}): PluginOptions {
+  const { limits, ...rest } = overrides;
   return {
     name: 'puppet',
     config: Buffer.alloc(0),
@@ -191,8 +215,12 @@ export function pluginOptions(overrides: Partial<PluginOptions> = {}): PluginOpt
     rootId: '',
     env: {},
     allowOnHeadersStopIteration: false,
-    limits: { bufferedBody: 1024, pauseTime: 30_000 },
-    ...overrides,
+    onFailure: 'reload',
+    restart: { firstDelay: 100, maxDelay: 10_000, crashesPerMinute: 30 },
+    isolation: 'shared',
+    pool: 2,
+    ...rest,
+    limits: { ...LIMITS, ...limits },
   };
 }
 
@@ -209,7 +237,13 @@ export class Rig {
   /** What a handler threw: an assertion must not look like a fault of the guest. */
   #failure: unknown;
 
-  constructor(module: CompiledModule, shape: PuppetShape, script: Script, log: GuestLog) {
+  constructor(
+    module: CompiledModule,
+    interrupter: Interrupter,
+    shape: PuppetShape,
+    script: Script,
+    log: GuestLog,
+  ) {
     this.module = module;
     this.script = script;
     this.log = log;
@@ -238,7 +272,7 @@ export class Rig {
       test_on: guest => (index: number, a: number, b: number, c: number) =>
         this.#on(of(guest), CALLBACKS[index]!, a, b, c),
     };
-    this.registry = new VmRegistry(log, table);
+    this.registry = new VmRegistry({ log, interrupter, wasi: table });
   }
 
   #on(puppet: Puppet, name: CallbackName, a: number, b: number, c: number): number {
@@ -253,7 +287,7 @@ export class Rig {
     }
   }
 
-  start(options: Partial<PluginOptions> = {}): Plugin {
+  start(options: OptionOverrides = {}): ProxyWasmPlugin {
     return this.registry.start(this.module, pluginOptions(options));
   }
 
@@ -278,7 +312,7 @@ export async function rig(
   log = new GuestLog(),
 ): Promise<Rig> {
   const whole: PuppetShape = { abi: '0.2.1', ...shape };
-  return new Rig(await compileText(puppetText(whole)), whole, script, log);
+  return new Rig(await compileText(puppetText(whole)), await Interrupter.ofThread(), whole, script, log);
 }
 
 export const VERSIONS: readonly AbiVersion[] = ['0.1.0', '0.2.0', '0.2.1'];

@@ -1,4 +1,4 @@
-import type { FilterChain } from '../../src/chain/types.ts';
+import type { ChainSource, FilterChain } from '../../src/chain/types.ts';
 import type { RouteConfig, RouteMatch, ServerLimits, UpstreamConfig } from '../../src/config/types.ts';
 import { ReverseProxy } from '../../src/proxy/proxy.ts';
 import { EMPTY_CHAIN } from './chain.ts';
@@ -62,9 +62,14 @@ export async function startProxy(
     listeners: [{ name: 'test', host: '127.0.0.1', port: 0, routes: configs }],
     upstreams,
     server: { ...LIMITS, ...limits },
-    chainOf: route => chains.get(route.name)!,
+    chainOf: route => loaded(chains.get(route.name)!),
     log,
   });
   const [bound] = await proxy.listen();
   return { port: bound!.port, log, proxy, close: (drain = 0) => proxy.close({ drain }) };
+}
+
+/** A chain that needs no loading. */
+export function loaded(chain: FilterChain): ChainSource {
+  return { filters: chain.filters, ready: () => chain };
 }

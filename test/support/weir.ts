@@ -24,6 +24,7 @@ export interface WeirOptions {
   readonly timeouts?: ConfigInput['upstreams'][string]['timeouts'];
   readonly connections?: number;
   readonly maxHeaderSize?: string;
+  readonly modules?: ConfigInput['modules'];
 }
 
 /** A configuration as a user would have it, through the same door. Its file would stand in the repository. */
@@ -44,6 +45,7 @@ export function weirConfig(options: WeirOptions): WeirConfig {
       ]),
     ),
     filters,
+    modules: options.modules ?? { cache: { directory: false } },
     server: { maxHeaderSize: options.maxHeaderSize ?? '512KiB' },
     shutdown: { drain: '0s' },
   };

@@ -52,7 +52,10 @@ export const buffers: HostcallTable = {
       const from = start >>> 0;
       const removed = from >= buffer.length ? 0 : Math.min(size >>> 0, buffer.length - from);
       const length = buffer.length - removed + (valueSize >>> 0);
-      if (length > buffer.length && length > guest.host.bufferLimit) return Status.BAD_ARGUMENT;
+      if (length > buffer.length && length > guest.host.limits.bufferedBody) {
+        guest.host.hit('bufferedBody');
+        return Status.BAD_ARGUMENT;
+      }
       buffer.splice(from, size >>> 0, guest.memory.copy(ptr, valueSize));
       return Status.OK;
     },

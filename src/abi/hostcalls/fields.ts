@@ -2,6 +2,7 @@ import type { FieldMap } from '../../message/fields.ts';
 import type { Guest, HostcallFactory, HostcallTable } from '../guest.ts';
 import { pairsSize, readPairs, writePairs } from '../pairs.ts';
 import { returnLatin1 } from '../results.ts';
+import { fits, hasRoom } from '../room.ts';
 import { MAP_TYPE_MAX, Status } from '../types.ts';
 
 /** Names reach and leave a guest in lower case. The range must have been checked. */
@@ -17,7 +18,9 @@ function setter(set: (fields: FieldMap, name: string, value: string) => boolean)
     if (fields === undefined) return Status.BAD_ARGUMENT;
     const memory = guest.memory;
     if (!memory.has(keyPtr, keySize) || !memory.has(valuePtr, valueSize)) return Status.INVALID_MEMORY_ACCESS;
-    const ok = set(fields, nameAt(guest, keyPtr, keySize), memory.latin1(valuePtr, valueSize));
+    const name = nameAt(guest, keyPtr, keySize);
+    if (!hasRoom(guest.host, fields, name, (keySize >>> 0) + (valueSize >>> 0))) return Status.BAD_ARGUMENT;
+    const ok = set(fields, name, memory.latin1(valuePtr, valueSize));
     return ok ? Status.OK : Status.BAD_ARGUMENT;
   };
 }
@@ -72,7 +75,8 @@ export const fields: HostcallTable = {
     if (fields === undefined) return Status.BAD_ARGUMENT;
     if (!guest.memory.has(ptr, size)) return Status.INVALID_MEMORY_ACCESS;
     const pairs = readPairs(guest.memory, ptr, size);
-    return pairs !== undefined && fields.setPairs(pairs) ? Status.OK : Status.BAD_ARGUMENT;
+    if (pairs === undefined || !fits(guest.host, pairs)) return Status.BAD_ARGUMENT;
+    return fields.setPairs(pairs) ? Status.OK : Status.BAD_ARGUMENT;
   },
 
   /**

@@ -30,10 +30,13 @@ export const properties: HostcallTable = {
     if (!memory.has(pathPtr, pathSize) || !memory.has(valuePtr, valueSize))
       return Status.INVALID_MEMORY_ACCESS;
     if (pathSize === 0 || pathSize >>> 0 > PATH_MAX_BYTES) return Status.BAD_ARGUMENT;
+    const { host } = guest;
+    // Before it is copied.
+    if (valueSize >>> 0 > host.limits.propertyBytes) {
+      host.hit('propertyBytes');
+      return Status.BAD_ARGUMENT;
+    }
     const path = memory.latin1(pathPtr, pathSize);
-    return guest.host.setProperty(
-      path.endsWith('\0') ? path.slice(0, -1) : path,
-      memory.copy(valuePtr, valueSize),
-    );
+    return host.setProperty(path.endsWith('\0') ? path.slice(0, -1) : path, memory.copy(valuePtr, valueSize));
   },
 };

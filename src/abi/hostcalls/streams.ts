@@ -1,6 +1,7 @@
 import { isFieldValue, isToken, type RawFields } from '../../message/fields.ts';
 import type { HostcallTable } from '../guest.ts';
 import { readPairs } from '../pairs.ts';
+import { fits } from '../room.ts';
 import { STREAM_TYPE_MAX, Status, StreamType } from '../types.ts';
 
 /** gRPC status codes are 0-16; anything else means: none given. */
@@ -42,9 +43,14 @@ export const streams: HostcallTable = {
         return Status.INVALID_MEMORY_ACCESS;
       }
       if (status < 200 || status > 999) return Status.BAD_ARGUMENT;
+      const { host } = guest;
+      if (bodySize >>> 0 > host.limits.localResponseBody) {
+        host.hit('localResponseBody');
+        return Status.BAD_ARGUMENT;
+      }
       const headers = readPairs(memory, headersPtr, headersSize);
-      if (headers === undefined || !legalFields(headers)) return Status.BAD_ARGUMENT;
-      return guest.host.sendLocalResponse(
+      if (headers === undefined || !legalFields(headers) || !fits(host, headers)) return Status.BAD_ARGUMENT;
+      return host.sendLocalResponse(
         status,
         memory.utf8(detailsPtr, Math.min(detailsSize >>> 0, 256)),
         memory.copy(bodyPtr, bodySize),

@@ -1,0 +1,41 @@
+import { ModuleError } from '../errors.ts';
+import type { CompiledModule } from './compile.ts';
+import { ENGINE_MODULE, INTERRUPT_IMPORT } from './rewrite/index.ts';
+
+/** An instance and the memories that the host made for it. */
+export interface Memories {
+  /** Those the module defines, in order. */
+  readonly own: readonly WebAssembly.Memory[];
+  /** For `WebAssembly.Instance`, under ENGINE_MODULE. */
+  readonly imports: Record<string, WebAssembly.Memory>;
+}
+
+/**
+ * Makes the memories that a rewritten module imports in place of its own, zeroed, and adds the interruption flag.
+ * @throws ModuleError MODULE_LIMIT when the system has no room for them
+ */
+export function makeMemories(compiled: CompiledModule, interrupt: WebAssembly.Memory): Memories {
+  const own: WebAssembly.Memory[] = [];
+  const imports: Record<string, WebAssembly.Memory> = { [INTERRUPT_IMPORT]: interrupt };
+  for (const { name, initial, maximum, shared, address } of compiled.facts.memories) {
+    const big = address === 'i64';
+    const descriptor = {
+      initial: big ? BigInt(initial) : initial,
+      maximum: big ? BigInt(maximum) : maximum,
+      shared,
+      address,
+    };
+    try {
+      // The types know no 64-bit memories yet.
+      imports[name] = new WebAssembly.Memory(descriptor as WebAssembly.MemoryDescriptor);
+    } catch (error) {
+      throw new ModuleError('MODULE_LIMIT', `no room for ${initial} pages of memory: ${String(error)}`, {
+        cause: error,
+      });
+    }
+    own.push(imports[name]);
+  }
+  return { own, imports };
+}
+
+export { ENGINE_MODULE };

@@ -1,0 +1,37 @@
+import type { LimitName } from '../config/types.ts';
+
+/** What happened to one filter since the process started: plain numbers, read when metrics are asked for. */
+export class FilterCounters {
+  /** VMs made. */
+  vmsStarted = 0;
+  traps = 0;
+  interruptions = 0;
+  exits = 0;
+  /** Faults of Weir's own inside a hostcall. */
+  hostFaults = 0;
+  /** A VM or plugin that was to be replaced did not start. */
+  startFailures = 0;
+  /** Streams that went on without the filter (`onFailure: open`). */
+  skipped = 0;
+  /** Streams that found the filter down. */
+  refused = 0;
+  /** Streams that found no VM ready with `isolation: request`. */
+  poolMisses = 0;
+  /** Stream contexts that live now. */
+  contexts = 0;
+  /** How often each of `limits` was reached. */
+  readonly limitHits: Record<LimitName, number> = {
+    memory: 0,
+    tableElements: 0,
+    callTime: 0,
+    startTime: 0,
+    pauseTime: 0,
+    bufferedBody: 0,
+    headerCount: 0,
+    headerBytes: 0,
+    localResponseBody: 0,
+    propertyBytes: 0,
+    logLines: 0,
+    contexts: 0,
+  };
+}

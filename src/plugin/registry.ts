@@ -1,0 +1,122 @@
+import { LRUCache } from 'lru-cache';
+import type { HostcallTable } from '../abi/guest.ts';
+import { type Linkage, link } from '../abi/link.ts';
+import { type CompiledModule, sha256 } from '../engine/compile.ts';
+import type { Interrupter } from '../engine/interrupt/interrupter.ts';
+import type { Log } from '../log.ts';
+import { WASI_PREVIEW1 } from '../wasi/index.ts';
+import type { PluginOptions, ProxyWasmPlugin } from './plugin.ts';
+import { RequestPlugin } from './request-plugin.ts';
+import { SharedPlugin } from './shared-plugin.ts';
+import { PluginState } from './state.ts';
+import type { Vm } from './vm.ts';
+import { VmSlot } from './vm-slot.ts';
+
+export interface VmRegistryOptions {
+  readonly log: Log;
+  readonly interrupter: Interrupter;
+  /** Shared VMs kept at the most; least recently used ones end when their streams have. Default: no limit. */
+  readonly maxVms?: number;
+  /** What modules may import beside the hostcalls of `env`. Default: WASI preview 1. */
+  readonly wasi?: HostcallTable;
+}
+
+/** The plugins of a thread and their VMs: plugins whose VM is the same share it, as in Envoy. */
+export class VmRegistry {
+  readonly #slots: LRUCache<string, VmSlot>;
+  readonly #keys = new WeakMap<VmSlot, string>();
+  readonly #linkages = new WeakMap<WebAssembly.Module, Linkage>();
+  /** Counters and the like outlive the VMs of a filter: by its name. */
+  readonly #states = new Map<string, PluginState>();
+  readonly #plugins = new Set<ProxyWasmPlugin>();
+  readonly #log: Log;
+  readonly #interrupter: Interrupter;
+  readonly #wasi: HostcallTable;
+
+  constructor({ log, interrupter, maxVms = 1_000_000, wasi = WASI_PREVIEW1 }: VmRegistryOptions) {
+    this.#log = log;
+    this.#interrupter = interrupter;
+    this.#wasi = wasi;
+    this.#slots = new LRUCache<string, VmSlot>({
+      max: maxVms,
+      disposeAfter: (slot, _key, reason) => {
+        if (reason === 'evict') this.#retire(plugin => plugin.vmSlot === slot);
+      },
+    });
+  }
+
+  /** By filter name, for metrics. */
+  get states(): ReadonlyMap<string, PluginState> {
+    return this.#states;
+  }
+
+  /**
+   * Links a module, starts its VM (or takes the one that is there) and the plugin on it.
+   * @throws ModuleError when the module is no filter; PluginError or GuestError when it doesn't start
+   */
+  start(compiled: CompiledModule, options: PluginOptions): ProxyWasmPlugin {
+    let linkage = this.#linkages.get(compiled.module);
+    if (linkage === undefined) {
+      linkage = link(compiled, this.#wasi);
+      this.#linkages.set(compiled.module, linkage);
+    }
+    const state = this.state(options);
+    const environment = Object.entries(options.env).map(([name, value]) => Buffer.from(`${name}=${value}\0`));
+    const { vmId, vmConfig } = options;
+    const spec = { compiled, linkage, vmId, vmConfig, environment };
+    let plugin: ProxyWasmPlugin;
+    if (options.isolation === 'request') {
+      plugin = new RequestPlugin(new VmSlot(spec, this.#interrupter), options, state);
+    } else {
+      const key = JSON.stringify([compiled.key, vmId, sha256(vmConfig), options.env]);
+      let slot = this.#slots.get(key);
+      if (slot === undefined) {
+        slot = new VmSlot(spec, this.#interrupter, () => {
+          if (this.#slots.peek(key) === slot) this.#slots.delete(key);
+        });
+        this.#slots.set(key, slot);
+        this.#keys.set(slot, key);
+      }
+      plugin = new SharedPlugin(slot, options, state);
+    }
+    plugin.onEnd = () => this.#plugins.delete(plugin);
+    this.#plugins.add(plugin);
+    try {
+      plugin.start();
+    } catch (error) {
+      plugin.close();
+      throw error;
+    }
+    return plugin;
+  }
+
+  /** What outlives the VMs of a filter. */
+  state({ name, limits }: PluginOptions): PluginState {
+    let state = this.#states.get(name);
+    if (state === undefined) {
+      state = new PluginState(name, limits, this.#log);
+      this.#states.set(name, state);
+    }
+    return state;
+  }
+
+  /** Plugins made of that module end when their streams have. */
+  evict(module: CompiledModule): void {
+    this.#retire(plugin => plugin.compiled === module);
+  }
+
+  /** The plugin's VM is in use: others end before it. */
+  touch(plugin: ProxyWasmPlugin): void {
+    const key = this.#keys.get(plugin.vmSlot);
+    if (key !== undefined) this.#slots.get(key);
+  }
+
+  /** A number from the VMs of each filter that has any: for metrics. */
+  *usage(read: (vms: readonly Vm[]) => number): Iterable<[labels: [filter: string], value: number]> {
+    for (const plugin of this.#plugins) yield [[plugin.name], read(plugin.vms())];
+  }
+
+  #retire(which: (plugin: ProxyWasmPlugin) => boolean): void {
+    for (const plugin of [...this.#plugins]) if (which(plugin)) plugin.retire();
+  }
+}

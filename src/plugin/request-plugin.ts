@@ -1,0 +1,58 @@
+import { reportGuestError } from './death.ts';
+import { ProxyWasmPlugin } from './plugin.ts';
+import type { RootContext } from './root-context.ts';
+import { startRoot } from './root-start.ts';
+import type { Vm } from './vm.ts';
+import { endRoot } from './vm-slot.ts';
+
+/**
+ * `isolation: request`: each stream gets a VM that no other has seen and none will see. VMs are made between
+ * requests, and kept ready; a stream that finds none makes its own.
+ */
+export class RequestPlugin extends ProxyWasmPlugin {
+  readonly #ready: RootContext[] = [];
+  #filling: NodeJS.Immediate | undefined;
+
+  start(): void {
+    this.#ready.push(this.#make());
+    this.#fill();
+  }
+
+  #make(): RootContext {
+    return startRoot(this.slot.make(this.state), this.options, this.state);
+  }
+
+  protected root(): RootContext {
+    const root = this.#ready.pop();
+    this.#fill();
+    if (root !== undefined) return root;
+    this.counters.poolMisses++;
+    return this.restart(() => this.#make());
+  }
+
+  /** One VM each time round the event loop, so that requests come in between. */
+  #fill(): void {
+    if (this.#filling !== undefined || this.#ready.length >= this.options.pool || this.wait > 0) return;
+    this.#filling = setImmediate(() => {
+      this.#filling = undefined;
+      try {
+        this.#ready.push(this.restart(() => this.#make()));
+        this.#fill();
+      } catch (error) {
+        // The next stream tries again, by the rules of back-off.
+        reportGuestError(this.state.log, error);
+      }
+    });
+    this.#filling.unref();
+  }
+
+  vms(): readonly Vm[] {
+    return this.#ready.map(root => root.vm);
+  }
+
+  protected stop(): void {
+    clearImmediate(this.#filling);
+    this.#filling = undefined;
+    for (const root of this.#ready.splice(0)) endRoot(root, this.state);
+  }
+}

@@ -1,0 +1,30 @@
+import { LOG_LEVELS } from '../abi/types.ts';
+import type { FilterLimits } from '../config/types.ts';
+import type { Log } from '../log.ts';
+import { FilterCounters } from './counters.ts';
+import { LogLimit } from './log-limit.ts';
+
+/** What all contexts of a plugin share, from VM to VM. */
+export class PluginState {
+  readonly name: string;
+  readonly log: Log;
+  /** What log lines carry beside their text. */
+  readonly logFields: { readonly filter: string };
+  /** The smallest level, as an index into LOG_LEVELS, that the log keeps. */
+  readonly logLevel: number;
+  readonly limits: FilterLimits;
+  readonly logLimit: LogLimit;
+  readonly counters = new FilterCounters();
+  /** Contexts that answered false to proxy_on_done and have not called proxy_done, oldest first. */
+  readonly waiting = new Set<{ forceEnd(): void }>();
+
+  constructor(name: string, limits: FilterLimits, log: Log) {
+    this.name = name;
+    this.log = log;
+    this.logFields = { filter: name };
+    const index = (LOG_LEVELS as readonly string[]).indexOf(log.level);
+    this.logLevel = index < 0 ? LOG_LEVELS.length - 1 : index;
+    this.limits = limits;
+    this.logLimit = new LogLimit(name, limits.logLines, log, this.counters);
+  }
+}

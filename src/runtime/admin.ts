@@ -1,0 +1,57 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { AdminConfig } from '../config/types.ts';
+import { WeirError } from '../errors.ts';
+import type { Metrics } from './metrics.ts';
+
+/** What operators ask: `/metrics` (Prometheus' text format) and `/healthz`. */
+export class AdminListener {
+  readonly #config: AdminConfig;
+  readonly #server: Server;
+
+  constructor(config: AdminConfig, metrics: Metrics) {
+    this.#config = config;
+    this.#server = createServer((req, res) => {
+      const [path] = (req.url ?? '').split('?');
+      const answer = (status: number, text: string) => {
+        res.writeHead(status, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' });
+        res.end(req.method === 'HEAD' ? undefined : text);
+      };
+      if (req.method !== 'GET' && req.method !== 'HEAD') answer(405, 'method not allowed\n');
+      else if (path === '/healthz') answer(200, 'ok\n');
+      else if (path !== '/metrics') answer(404, 'not found: there are /metrics and /healthz\n');
+      else
+        metrics.text().then(
+          text => answer(200, text),
+          () => answer(500, 'internal error\n'),
+        );
+    });
+  }
+
+  /** Resolves to the URL it listens at. @throws WeirError LISTEN_FAILED */
+  listen(): Promise<string> {
+    const { host, port } = this.#config;
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', (error: NodeJS.ErrnoException) => {
+        reject(
+          new WeirError('LISTEN_FAILED', `admin: can't listen on ${host}:${port}: ${error.code}`, {
+            cause: error,
+          }),
+        );
+      });
+      this.#server.listen(port, host, () => {
+        const address = this.#server.address() as AddressInfo;
+        resolve(
+          `http://${address.address.includes(':') ? `[${address.address}]` : address.address}:${address.port}`,
+        );
+      });
+    });
+  }
+
+  close(): Promise<void> {
+    return new Promise(resolve => {
+      this.#server.close(() => resolve());
+      this.#server.closeAllConnections();
+    });
+  }
+}

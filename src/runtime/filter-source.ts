@@ -1,0 +1,120 @@
+import type { FilterConfig } from '../config/types.ts';
+import type { ModuleCache } from '../engine/cache.ts';
+import type { CompiledModule } from '../engine/compile.ts';
+import { ModuleError, type WeirError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { BackOff } from '../plugin/back-off.ts';
+import { BrokenPlugin } from '../plugin/broken-plugin.ts';
+import type { ProxyWasmPlugin } from '../plugin/plugin.ts';
+import type { VmRegistry } from '../plugin/registry.ts';
+import type { LoadedPlugin } from '../plugin/types.ts';
+import { placed } from './start-error.ts';
+
+/** What filters are loaded with. */
+export interface Loader {
+  readonly cache: ModuleCache;
+  readonly registry: VmRegistry;
+  readonly log: Log;
+}
+
+/** A configured filter, loaded or not: loads it when it is wanted, and again when it was evicted. */
+export class FilterSource {
+  readonly config: FilterConfig;
+  readonly #loader: Loader;
+  readonly #bytes: Uint8Array | undefined;
+  readonly #backOff: BackOff;
+  #plugin: ProxyWasmPlugin | undefined;
+  #broken: BrokenPlugin | undefined;
+  #loading: Promise<LoadedPlugin> | undefined;
+  /** SHA-256 of the bytes it was first made of: other ones need a restart. */
+  #sha256: string;
+
+  /** `bytes`: the module, when it is not to be read from its file. */
+  constructor(config: FilterConfig, loader: Loader, bytes: Uint8Array | undefined) {
+    this.config = config;
+    this.#loader = loader;
+    this.#bytes = bytes;
+    this.#sha256 = config.sha256;
+    this.#backOff = new BackOff(config.restart);
+  }
+
+  /** The plugin, if one is there that takes streams. */
+  get plugin(): ProxyWasmPlugin | undefined {
+    return this.#plugin?.retired === false ? this.#plugin : undefined;
+  }
+
+  /** It is used: others are evicted before it. */
+  touch(): void {
+    if (this.#plugin === undefined) return;
+    this.#loader.cache.touch(this.#plugin.compiled);
+    this.#loader.registry.touch(this.#plugin);
+  }
+
+  /** Compiles the module. @throws ModuleError */
+  async compile(): Promise<CompiledModule> {
+    const { module, limits } = this.config;
+    const { cache } = this.#loader;
+    try {
+      return await (this.#bytes === undefined
+        ? cache.load(module, this.#sha256, limits)
+        : cache.checked(this.#bytes, this.#sha256, limits));
+    } catch (error) {
+      const changed =
+        error instanceof ModuleError && error.code === 'MODULE_HASH_MISMATCH' && this.config.sha256 === '';
+      if (!changed) throw error;
+      throw new ModuleError(
+        'MODULE_HASH_MISMATCH',
+        `${module} was changed since it was first loaded: restart Weir`,
+      );
+    }
+  }
+
+  /** Starts the plugin on the compiled module. @throws ModuleError, PluginError, GuestError */
+  start(compiled: CompiledModule): LoadedPlugin {
+    this.#sha256 = compiled.sha256;
+    const { cache, registry } = this.#loader;
+    this.#plugin = registry.start(compiled, this.config);
+    // Others pushed the module out while it was waiting to be started.
+    if (!cache.touch(compiled)) this.#plugin.retire();
+    return this.#plugin;
+  }
+
+  /**
+   * The plugin, loaded if it has to be. Never rejects: one that can't be loaded is one that fails its streams, until
+   * it is time to try again.
+   */
+  load(): Promise<LoadedPlugin> {
+    if (this.plugin !== undefined) return Promise.resolve(this.plugin);
+    if (this.#broken !== undefined && !this.#broken.retired) return Promise.resolve(this.#broken);
+    this.#loading ??= this.#load().finally(() => {
+      this.#loading = undefined;
+    });
+    return this.#loading;
+  }
+
+  async #load(): Promise<LoadedPlugin> {
+    try {
+      const plugin = this.start(await this.compile());
+      this.#loader.log.debug({ filter: this.config.name }, 'filter loaded');
+      return plugin;
+    } catch (error) {
+      this.#backOff.failed();
+      const { message } = placed(this.config, error);
+      this.#loader.log.error({ filter: this.config.name, code: (error as WeirError).code }, message);
+      const counters = this.#loader.registry.state(this.config).counters;
+      counters.startFailures++;
+      this.#broken = new BrokenPlugin(
+        this.config,
+        counters,
+        message,
+        performance.now() + this.#backOff.wait(),
+      );
+      return this.#broken;
+    }
+  }
+
+  close(): void {
+    this.#plugin?.close();
+    this.#plugin = undefined;
+  }
+}

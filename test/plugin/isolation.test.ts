@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type Puppet, rig } from '../support/guest.ts';
+import { Drive } from '../support/guest-exchange.ts';
+import { until } from '../support/wait.ts';
+
+const REQUEST = { isolation: 'request', pool: 2 } as const;
+
+test('each stream has a VM of its own, and keeps it', async () => {
+  const vms = new Map<number, Puppet[]>();
+  let stream = 0;
+  const see = (p: Puppet) => {
+    vms.set(stream, [...(vms.get(stream) ?? []), p]);
+  };
+  const r = await rig({ proxy_on_request_headers: see, proxy_on_response_headers: see, proxy_on_log: see });
+  const plugin = r.start(REQUEST);
+  for (stream = 0; stream < 5; stream++) {
+    const d = new Drive(r.chain(plugin)).whole();
+    d.finish();
+  }
+  const seen = [...vms.values()].map(list => new Set(list));
+  assert.ok(seen.every(set => set.size === 1));
+  assert.equal(new Set(seen.flatMap(set => [...set])).size, 5);
+  plugin.close();
+});
+
+test('VMs are made between requests, up to the pool; a stream that finds none makes its own', async () => {
+  const r = await rig();
+  const plugin = r.start(REQUEST);
+  await until(() => plugin.vms().length === 2, 'the pool to fill');
+  const drives = Array.from({ length: 3 }, () => new Drive(r.chain(plugin)).headers());
+  assert.ok(drives.every(d => d.events[0] === '> headers'));
+  assert.equal(plugin.counters.poolMisses, 1);
+  await until(() => plugin.vms().length === 2, 'the pool to fill again');
+  for (const d of drives) d.finish();
+  plugin.close();
+  assert.equal(plugin.vms().length, 0);
+});
+
+test('nothing a stream leaves in memory, or in globals, is seen by another', async () => {
+  const SECRET = 'secret of the first stream';
+  const leaks: string[] = [];
+  const r = await rig({
+    proxy_on_request_headers: p => {
+      if (p.memory.includes(SECRET)) leaks.push('memory');
+      p.put(SECRET);
+      p.memory.write(SECRET, p.size - 100, 'latin1');
+    },
+    proxy_on_response_headers: p => {
+      if (!p.memory.includes(SECRET)) leaks.push('its own memory is gone');
+    },
+  });
+  const plugin = r.start(REQUEST);
+  for (let i = 0; i < 10; i++) {
+    new Drive(r.chain(plugin)).whole().finish();
+    await new Promise(resolve => setImmediate(resolve));
+  }
+  assert.deepEqual(leaks, []);
+  plugin.close();
+});
+
+test('a death is the death of one stream only, whatever the policy', async () => {
+  for (const onFailure of ['closed', 'reload'] as const) {
+    const r = await rig();
+    const plugin = r.start({ ...REQUEST, onFailure });
+    const chain = r.chain(plugin);
+    const other = new Drive(chain).headers();
+    r.script.proxy_on_request_headers = p => p.call('trap');
+    assert.deepEqual(new Drive(chain).headers().events, ['fail 503']);
+    r.script = {};
+    other.data('x', true);
+    assert.deepEqual(other.events, ['> headers', '> x end']);
+    assert.deepEqual(new Drive(chain).headers(true).events, ['> headers end']);
+    other.finish();
+    plugin.close();
+  }
+});
+
+test('contexts that never say proxy_done do not keep their VM', async () => {
+  const r = await rig({ proxy_on_done: () => 0 });
+  const plugin = r.start(REQUEST);
+  for (let i = 0; i < 5; i++) new Drive(r.chain(plugin)).headers(true).finish();
+  assert.equal(plugin.counters.contexts, 0);
+  plugin.close();
+});
+
+test('a pool whose VMs do not start is not asked for them over and over', async () => {
+  const r = await rig();
+  const plugin = r.start({ ...REQUEST, pool: 1 });
+  r.script.proxy_on_configure = () => 0;
+  const chain = r.chain(plugin);
+  assert.deepEqual(new Drive(chain).headers(true).events, ['> headers end']);
+  await until(() => plugin.counters.startFailures >= 1, 'a VM to fail');
+  for (let i = 0; i < 20; i++) new Drive(chain).headers(true);
+  assert.ok(plugin.counters.startFailures <= 3, String(plugin.counters.startFailures));
+  assert.ok(plugin.counters.refused >= 17);
+  plugin.close();
+});
