@@ -1,10 +1,10 @@
 import type { Log } from '../log.ts';
 import type { Phases, Plugin } from '../plugin/types.ts';
 import { Stream } from './stream.ts';
-import type { Exchange, FilterChain, FilterStream } from './types.ts';
+import type { ChainSource, Exchange, FilterChain, FilterStream } from './types.ts';
 
 /** Plugins in order, as a filter chain. What can be known of it is worked out here, once. */
-export class PluginChain implements FilterChain {
+export class PluginChain implements FilterChain, ChainSource {
   readonly filters: readonly string[];
   readonly empty: boolean;
   readonly requestBody: boolean;
@@ -26,6 +26,10 @@ export class PluginChain implements FilterChain {
     this.response = any(p => p.responseHeaders || p.responseBody || p.responseTrailers);
     this.#plugins = plugins;
     this.#log = log;
+  }
+
+  ready(): FilterChain {
+    return this;
   }
 
   open(exchange: Exchange): FilterStream {

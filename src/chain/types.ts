@@ -72,7 +72,15 @@ export interface FilterStream {
   readonly localResponseFilter: string;
 }
 
-/** Filters in order, ready to run: built once per route when the configuration is loaded. */
+/** The chain of a route, which may have to be loaded before it can run. */
+export interface ChainSource {
+  /** Names of its filters, in request order. */
+  readonly filters: readonly string[];
+  /** At once when its filters are loaded. Never rejects: requests of a filter that can't be loaded fail in the chain. */
+  ready(): FilterChain | Promise<FilterChain>;
+}
+
+/** Filters in order, ready to run. */
 export interface FilterChain {
   /** Names of its filters, in request order. */
   readonly filters: readonly string[];
