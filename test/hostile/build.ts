@@ -53,11 +53,11 @@ export function wholeText(text: string): string {
       ([name, letters]) => ['wasi_snapshot_preview1', name, letters] as const,
     ),
   ].filter(([, name]) => uses(name));
-  const parts = imports.map(([module, name, letters]) => importOf(module, name, letters));
+  const parts = [...imports.map(([module, name, letters]) => importOf(module, name, letters)), text];
   if (!text.includes('(memory ')) parts.push('(memory (export "memory") 2)');
   if (!text.includes('proxy_on_memory_allocate"') && !text.includes('"malloc"')) parts.push(ALLOCATOR);
   if (!text.includes('"proxy_abi_version_')) parts.push('(func (export "proxy_abi_version_0_2_1"))');
-  return `(module\n${parts.join('\n')}\n${text}\n)`;
+  return `(module\n${parts.join('\n')}\n)`;
 }
 
 const ALLOCATOR = `(global $heap (mut i32) (i32.const 4096))
@@ -71,10 +71,20 @@ const ALLOCATOR = `(global $heap (mut i32) (i32.const 4096))
 export function* buildAll(): Iterable<readonly [name: string, bytes: Uint8Array]> {
   for (const file of readdirSync(GUESTS).sort()) {
     if (!file.endsWith('.wat')) continue;
-    yield [file.slice(0, -4), assemble(file, wholeText(readFileSync(join(GUESTS, file), 'utf8')))];
+    try {
+      yield [file.slice(0, -4), assemble(file, wholeText(readFileSync(join(GUESTS, file), 'utf8')))];
+    } catch (error) {
+      // The stack quotes the whole of wabt.
+      throw new Error(`${file}: ${error instanceof Error ? error.message : String(error)}`);
+    }
   }
 }
 
 if (import.meta.main) {
-  for (const [name, bytes] of buildAll()) writeFileSync(join(GUESTS, `${name}.wasm`), bytes);
+  try {
+    for (const [name, bytes] of buildAll()) writeFileSync(join(GUESTS, `${name}.wasm`), bytes);
+  } catch (error) {
+    console.error(String(error));
+    process.exitCode = 1;
+  }
 }

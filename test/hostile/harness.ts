@@ -5,7 +5,15 @@ import { parseDuration } from '../../src/config/units.ts';
 import type { LogLine, MemoryLog } from '../support/log.ts';
 import { shipped } from '../support/shipped.ts';
 import { type FilterInput, startTestWeir, type TestWeir } from '../support/weir.ts';
-import { faultOf, GOOD_PATHS, type GoodLoad, GoodTraffic, type RequestShape, send } from './load.ts';
+import {
+  type Answer,
+  faultOf,
+  GOOD_PATHS,
+  type GoodLoad,
+  GoodTraffic,
+  type RequestShape,
+  send,
+} from './load.ts';
 import { memoryNow, parseMetrics } from './resources.ts';
 
 export interface Attack {
@@ -23,20 +31,30 @@ export interface Outcome {
   /** A definite answer to each request. */
   readonly statuses: readonly (number | 'reset')[];
   readonly bodies: readonly string[];
+  /** How long each took, in ms. */
+  readonly times: readonly number[];
   /** Of the requests to well-behaved routes meanwhile. */
-  readonly good: GoodLoad & { readonly quietP99: number; readonly faults: readonly string[] };
+  readonly good: GoodLoad & {
+    readonly quietP99: number;
+    /** While something took the thread for as long as the deadline allows, again and again. */
+    readonly burdenedP99: number;
+    readonly faults: readonly string[];
+  };
   /** `name{labels}` to value. */
   readonly metrics: ReadonlyMap<string, number>;
   readonly log: MemoryLog;
-  /** Resident bytes of the process after garbage collection. */
-  readonly memory: { readonly before: number; readonly after: number };
+  /** Resident bytes of the process: before and after with garbage collection, and the most that was seen meanwhile. */
+  readonly memory: { readonly before: number; readonly most: number; readonly after: number };
   /** What good routes and one more evil request answered when all was over; undefined: as they should. */
   readonly aftermath: string | undefined;
   readonly port: number;
+  /** How long a good request may have to wait for evil ones, in ms. */
+  readonly deadline: number;
 }
 
 const ROUNDS = 3;
-const QUIET_MS = 120;
+const QUIET_MS = 60;
+const BURDENS = 5;
 const WARM_MS = 20;
 const SLACK_MS = 20;
 const MEMORY_SLACK = 48 * 1024 * 1024;
@@ -78,29 +96,55 @@ export function startAttacked(
  * route was slow, it is done again, up to three times, each with a new Weir; all else must hold every time.
  */
 export async function attack(t: TestContext, what: Attack): Promise<Outcome> {
-  const deadline = parseDuration(what.filter?.limits?.callTime ?? CALL_TIME)!;
+  // Evil requests that come together are served one after the other, before others have their turn.
+  const deadline = parseDuration(what.filter?.limits?.callTime ?? CALL_TIME)! * (what.concurrency ?? 1);
   for (let left = ROUNDS - 1; ; left--) {
-    const outcome = await round(what);
-    const { p99, quietP99 } = outcome.good;
+    const outcome = await round(what, deadline);
+    const { p99, quietP99, burdenedP99 } = outcome.good;
     t.diagnostic(
-      `good p99 ${p99.toFixed(1)} ms, quiet ${quietP99.toFixed(1)} ms, ${outcome.good.count} requests, ` +
-        `memory ${((outcome.memory.after - outcome.memory.before) / 1024 / 1024).toFixed(1)} MiB more`,
+      `good p99 ${p99.toFixed(1)} ms, quiet ${quietP99.toFixed(1)}, burdened ${burdenedP99.toFixed(1)}, ` +
+        `${outcome.good.count} requests, ` +
+        `memory ${mebibytes(outcome.memory.after - outcome.memory.before)} MiB more ` +
+        `(at most ${mebibytes(outcome.memory.most - outcome.memory.before)})`,
     );
-    if (left === 0 || outcome.good.failures > 0 || p99 < bound(deadline, quietP99)) return outcome;
+    if (left === 0 || outcome.good.failures > 0 || inBounds(outcome, deadline)) return outcome;
   }
 }
 
-const bound = (deadline: number, quietP99: number) => deadline + SLACK_MS + quietP99;
+const mebibytes = (bytes: number) => (bytes / 1024 / 1024).toFixed(1);
 
-async function round(what: Attack): Promise<Outcome> {
+/**
+ * The good routes wait for no more than the deadline and a little. On a machine that does much else, time on the wall
+ * says little: there they may take what they take beside code that keeps to the deadline.
+ */
+function inBounds({ good }: Outcome, deadline: number): boolean {
+  return good.p99 < Math.max(deadline + good.quietP99, good.burdenedP99) + SLACK_MS;
+}
+
+/** Takes the thread for the deadline's CPU time, as often as an attack may. */
+async function burden(deadline: number): Promise<void> {
+  for (let i = 0; i < BURDENS; i++) {
+    const start = process.threadCpuUsage();
+    const used = () => {
+      const { user, system } = process.threadCpuUsage(start);
+      return (user + system) / 1000;
+    };
+    while (used() < deadline);
+    await sleep(2);
+  }
+}
+
+async function round(what: Attack, deadline: number): Promise<Outcome> {
   const ends: (() => unknown)[] = [];
   const { port, log, running } = await startAttacked({ after: fn => ends.push(fn as () => unknown) }, what);
   let traffic = new GoodTraffic(port);
   try {
-    await sleep(QUIET_MS / 2);
+    await sleep(WARM_MS);
     traffic.take();
     await sleep(QUIET_MS);
     const quiet = traffic.take();
+    await burden(deadline);
+    const burdened = traffic.take();
     await traffic.stop();
     const before = await memoryNow();
     const faults = traffic.faults;
@@ -109,7 +153,7 @@ async function round(what: Attack): Promise<Outcome> {
     await sleep(WARM_MS);
     traffic.take();
 
-    const answers = await strike(port, what);
+    const { answers, times, most } = await strike(port, what);
     const during = traffic.take();
     await traffic.stop();
     const metrics = parseMetrics(await running.metrics());
@@ -122,17 +166,20 @@ async function round(what: Attack): Promise<Outcome> {
     return {
       statuses: answers.map(answer => answer.status),
       bodies: answers.map(answer => answer.body),
+      times,
       good: {
         ...during,
-        failures: quiet.failures + during.failures,
+        failures: quiet.failures + burdened.failures + during.failures,
         quietP99: quiet.p99,
+        burdenedP99: burdened.p99,
         faults: [...faults, ...traffic.faults],
       },
       metrics,
       log,
-      memory: { before, after },
+      memory: { before, most, after },
       aftermath,
       port,
+      deadline,
     };
   } finally {
     await traffic.stop();
@@ -142,18 +189,23 @@ async function round(what: Attack): Promise<Outcome> {
 
 /** Sends the evil requests; answers in the order they were sent. */
 async function strike(port: number, { requests = 20, concurrency = 1, request = {} }: Attack) {
-  const answers: Awaited<ReturnType<typeof send>>[] = [];
+  const answers: Answer[] = [];
+  const times: number[] = [];
+  let most = 0;
   let next = 0;
   const client = async () => {
     while (next < requests) {
       const i = next++;
+      const start = performance.now();
       answers[i] = await send(port, request);
+      times[i] = performance.now() - start;
+      most = Math.max(most, process.memoryUsage.rss());
       // A new VM takes a millisecond to be allowed.
       await sleep(2);
     }
   };
   await Promise.all(Array.from({ length: concurrency }, client));
-  return answers;
+  return { answers, times, most };
 }
 
 /** One fresh request to each route. */
@@ -179,8 +231,9 @@ export function assertSurvived(
   assert.equal(good.failures, 0, good.faults.join('; '));
   assert.ok(good.count > 0, 'no good request ended');
   assert.ok(
-    good.p99 < bound(deadline, good.quietP99),
-    `p99 of the good routes is ${good.p99.toFixed(1)} ms, quiet ${good.quietP99.toFixed(1)} ms`,
+    inBounds(outcome, deadline),
+    `p99 of the good routes is ${good.p99.toFixed(1)} ms, quiet ${good.quietP99.toFixed(1)} ms, ` +
+      `burdened ${good.burdenedP99.toFixed(1)} ms`,
   );
   assert.equal(aftermath, undefined);
   for (const [i, status] of statuses.entries()) {

@@ -1,0 +1,5 @@
+;; The allocator has a signature of its own.
+(func $allocate (export "proxy_on_memory_allocate") (param i32) (result externref) (ref.null extern))
+(func $evil (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+  (drop (call $proxy_get_header_map_pairs (i32.const 0) (i32.const 1024) (i32.const 1028)))
+  (i32.const 0))

@@ -1,0 +1,3 @@
+;; Wants its memory from the host.
+(import "env" "memory" (memory 2))
+(export "memory" (memory 0))

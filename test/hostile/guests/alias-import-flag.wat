@@ -1,0 +1,3 @@
+;; Imports the interruption flag.
+(import "weir:engine" "interrupt" (memory 1 1 shared))
+(export "memory" (memory 0))

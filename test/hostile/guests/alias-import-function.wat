@@ -1,0 +1,2 @@
+;; Imports a function from the engine.
+(import "weir:engine" "anything" (func))

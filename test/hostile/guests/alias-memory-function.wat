@@ -1,0 +1,3 @@
+;; Exports a function as `memory`.
+(func (export "memory"))
+(memory 1)

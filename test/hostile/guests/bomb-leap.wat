@@ -1,0 +1,12 @@
+;; Asks for 4 GiB at once, and for pages that would overflow the count; traps unless all is refused.
+(func $ask (param $pages i32)
+  (if (i32.ne (memory.grow (local.get $pages)) (i32.const -1)) (then (unreachable))))
+(func $evil (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+  (call $ask (i32.const 65534))
+  (call $ask (i32.const 65535))
+  (call $ask (i32.const 65536))
+  (call $ask (i32.const 0x7fffffff))
+  (call $ask (i32.const -1))
+  (call $ask (i32.const -2))
+  (if (i32.ne (memory.size) (i32.const 2)) (then (unreachable)))
+  (i32.const 0))

@@ -1,0 +1,11 @@
+;; Grows three tables of two kinds until they get no more. All together have to stay within the limit.
+(table $a 1 funcref)
+(table $b 1 externref)
+(table $c 1 externref)
+(func $evil (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+  (loop $more (br_if $more (i32.ne (table.grow $a (ref.null func) (i32.const 100)) (i32.const -1))))
+  (loop $more (br_if $more (i32.ne (table.grow $b (ref.null extern) (i32.const 100)) (i32.const -1))))
+  (loop $more (br_if $more (i32.ne (table.grow $c (ref.null extern) (i32.const 100)) (i32.const -1))))
+  (if (i32.gt_u (i32.add (table.size $a) (i32.add (table.size $b) (table.size $c))) (i32.const 65536))
+    (then (unreachable)))
+  (i32.const 0))
