@@ -3,8 +3,8 @@ import { GuestError, type HostState, ModuleError, PluginError } from '../errors.
 import type { Log } from '../log.ts';
 import type { BodyBuffer } from '../message/body.ts';
 import type { FieldMap } from '../message/fields.ts';
+import { reportGuestError } from '../plugin/death.ts';
 import type { Direction, FilterContext, HttpStream, Plugin } from '../plugin/types.ts';
-import { reportGuestError } from '../plugin/vm-context.ts';
 import { Pristine } from './pristine.ts';
 
 /** What a guard needs of its stream. */
@@ -136,7 +136,11 @@ export class Guard {
     // A death elsewhere was reported there, and a filter that is down when it went down.
     const reported = error === this.death || (error as Error).cause instanceof GuestError;
     if (error instanceof GuestError && !reported) reportGuestError(log, error);
-    log.warn({ filter: this.plugin.name }, `filter ${this.plugin.name} skipped: ${(error as Error).message}`);
+    const fields = { filter: this.plugin.name };
+    const text = `filter ${this.plugin.name} skipped: ${(error as Error).message}`;
+    // Every stream comes by while it is down.
+    if (error instanceof PluginError && error.code === 'PLUGIN_DOWN') log.debug(fields, text);
+    else log.warn(fields, text);
     this.plugin.skipped();
     this.#owner.release(this.context);
     return true;

@@ -1,8 +1,9 @@
-import { GuestError, type HostState, PluginError } from '../errors.ts';
+import { GuestError, type HostState, ModuleError, PluginError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { FieldMap } from '../message/fields.ts';
 import type { RequestHeaders, ResponseHeaders } from '../message/headers.ts';
 import type { ExchangeInfo } from '../message/info.ts';
+import { reportGuestError } from '../plugin/death.ts';
 import {
   type Direction,
   type FilterContext,
@@ -12,7 +13,6 @@ import {
   REQUEST,
   RESPONSE,
 } from '../plugin/types.ts';
-import { reportGuestError } from '../plugin/vm-context.ts';
 import { Asked, type Mark } from './asked.ts';
 import { Flow, type FlowOwner } from './flow.ts';
 import type { GuardOwner } from './guard.ts';
@@ -305,6 +305,7 @@ export class Stream implements FilterStream, HttpStream, FlowOwner, GuardOwner {
   }
 
   overLimit(flow: Flow, plugin: Plugin): void {
+    plugin.hit('bufferedBody');
     const status = flow.direction === REQUEST ? 413 : 500;
     this.#failWith(
       status,
@@ -314,6 +315,7 @@ export class Stream implements FilterStream, HttpStream, FlowOwner, GuardOwner {
   }
 
   overTime(_flow: Flow, plugin: Plugin): void {
+    plugin.hit('pauseTime');
     this.#failWith(
       504,
       plugin.name,
@@ -394,12 +396,12 @@ export class Stream implements FilterStream, HttpStream, FlowOwner, GuardOwner {
   }
 
   #fail(error: unknown): void {
-    reportGuestError(this.log, error);
-    const guest = error instanceof GuestError || error instanceof PluginError;
+    // From opening the next stage. That a filter is down was told when it went down.
+    const opening = error instanceof PluginError || error instanceof ModuleError;
+    if (!opening || error.code !== 'PLUGIN_DOWN') reportGuestError(this.log, error);
     const details = error instanceof Error ? error.message : String(error);
-    // A PluginError comes from opening the next stage.
-    const opening = error instanceof PluginError ? this.#plugins[this.#stages.length]?.name : undefined;
-    const filter = error instanceof GuestError ? error.filter : (opening ?? '');
-    this.#failWith(guest ? 503 : 500, filter, details);
+    const next = opening ? (this.#plugins[this.#stages.length]?.name ?? '') : '';
+    const filter = error instanceof GuestError ? error.filter : next;
+    this.#failWith(opening || error instanceof GuestError ? 503 : 500, filter, details);
   }
 }

@@ -51,5 +51,7 @@ export class BrokenPlugin implements LoadedPlugin {
     this.counters.skipped++;
   }
 
+  hit(): void {}
+
   close(): void {}
 }

@@ -1,7 +1,7 @@
 import type { Host } from '../abi/host.ts';
 import { LOG_LEVELS, Status } from '../abi/types.ts';
 import type { FilterLimits, LimitName } from '../config/types.ts';
-import type { GuestError } from '../errors.ts';
+import type { GuestError, HostState } from '../errors.ts';
 import { BodyBuffer } from '../message/body.ts';
 import type { FieldMap } from '../message/fields.ts';
 import type { PluginState } from './state.ts';
@@ -84,7 +84,7 @@ export class Context implements Host {
   }
 
   /** Its VM is dead. */
-  vmDied(_death: GuestError): void {}
+  vmDied(_death: GuestError, _hostState: HostState): void {}
 
   configuration(): BodyBuffer {
     return new BodyBuffer();

@@ -7,7 +7,7 @@ import {
   StreamType,
   TrailersAction,
 } from '../abi/types.ts';
-import type { GuestError } from '../errors.ts';
+import type { GuestError, HostState } from '../errors.ts';
 import type { BodyBuffer } from '../message/body.ts';
 import { FieldMap, type RawFields } from '../message/fields.ts';
 import { isHostProperty, streamProperty } from './properties.ts';
@@ -246,9 +246,9 @@ export class HttpContext extends VmContext implements FilterContext {
     return Status.OK;
   }
 
-  override vmDied(death: GuestError): void {
-    super.vmDied(death);
-    this.#stream.died(this, `its VM ended: ${death.message}`);
+  override vmDied(death: GuestError, hostState: HostState): void {
+    super.vmDied(death, hostState);
+    this.#stream.died(this, `its VM ended: ${death.message}`, hostState);
   }
 
   override clearRouteCache(): Status {

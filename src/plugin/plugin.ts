@@ -1,4 +1,4 @@
-import type { FailurePolicy, FilterLimits, RestartConfig } from '../config/types.ts';
+import type { FailurePolicy, FilterLimits, LimitName, RestartConfig } from '../config/types.ts';
 import type { CompiledModule } from '../engine/compile.ts';
 import { PluginError } from '../errors.ts';
 import { BackOff } from './back-off.ts';
@@ -111,6 +111,10 @@ export abstract class ProxyWasmPlugin implements LoadedPlugin {
 
   skipped(): void {
     this.counters.skipped++;
+  }
+
+  hit(limit: LimitName): void {
+    this.counters.limitHits[limit]++;
   }
 
   /** Makes what is to take the place of something that died. @throws GuestError, PluginError while it has to wait */

@@ -1,3 +1,4 @@
+import type { LimitName } from '../config/types.ts';
 import type { HostState } from '../errors.ts';
 import type { BodyBuffer } from '../message/body.ts';
 import type { FieldMap, RawFields } from '../message/fields.ts';
@@ -92,6 +93,8 @@ export interface Plugin {
   readonly failOpen: boolean;
   /** A stream goes on without it: called once for each. */
   skipped(): void;
+  /** A stream reached a limit in it: to be counted. */
+  hit(limit: LimitName): void;
   /** Starts its part of a stream. @throws GuestError, PluginError */
   open(stream: HttpStream): FilterContext;
   /** Ends its root context: done, log, delete. Never throws. */

@@ -1,5 +1,5 @@
 import { Status } from '../abi/types.ts';
-import type { GuestError } from '../errors.ts';
+import type { GuestError, HostState } from '../errors.ts';
 import { Context } from './context.ts';
 import { reportGuestError } from './death.ts';
 import type { PluginState } from './state.ts';
@@ -80,7 +80,7 @@ export class VmContext extends Context {
     }
   }
 
-  override vmDied(_death: GuestError): void {
+  override vmDied(_death: GuestError, _hostState: HostState): void {
     this.state.waiting.delete(this);
     this.#waitsForDone = false;
     this.#leave();
@@ -111,5 +111,3 @@ export class VmContext extends Context {
     reportGuestError(this.state.log, error);
   }
 }
-
-export { reportGuestError };

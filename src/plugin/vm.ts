@@ -169,6 +169,7 @@ export class Vm implements Guest {
 
   #kill(error: unknown, context: Context, callback: string, interrupted: boolean): GuestError {
     if (error instanceof GuestError) return error;
+    const effective = this.host;
     const death = guestError(error, context, callback, interrupted, this.#memoryFull);
     this.death = death;
     this.diedAt = performance.now();
@@ -176,7 +177,10 @@ export class Vm implements Guest {
     queueMicrotask(() => {
       const contexts = [...this.contexts.values()];
       this.contexts.clear();
-      for (const context of contexts) context.vmDied(death);
+      for (const context of contexts) {
+        // What the last hostcall left half done is in the context it acted on.
+        context.vmDied(death, context === effective ? death.hostState : 'whole');
+      }
     });
     return death;
   }

@@ -65,6 +65,7 @@ function plugin(name: string, script: PluginScript, streams: Seen[]): Plugin {
     pauseTime,
     failOpen: false,
     skipped() {},
+    hit() {},
     open: stream => open(name, script, stream, streams),
     close() {},
   };

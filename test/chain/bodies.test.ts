@@ -117,6 +117,7 @@ for (const { name, direction, mark, build, begin, send, trailers, refused } of D
     send(d, 'd');
     assert.deepEqual(d.take(), [refused]);
     assert.match(d.exchange.failure!.details, /bufferedBody \(3 bytes\)/);
+    assert.deepEqual(plugins[0]!.hits, ['bufferedBody']);
     send(d, 'e', true);
     assert.deepEqual(d.take(), []);
   });

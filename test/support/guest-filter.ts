@@ -1,3 +1,4 @@
+import type { LimitName } from '../../src/config/types.ts';
 import type { BodyBuffer } from '../../src/message/body.ts';
 import {
   type Direction,
@@ -67,6 +68,12 @@ export class FakePlugin implements Plugin {
   skipped(): void {
     this.skips++;
     this.onSkip?.();
+  }
+
+  readonly hits: LimitName[] = [];
+
+  hit(limit: LimitName): void {
+    this.hits.push(limit);
   }
 
   close(): void {}
