@@ -81,7 +81,7 @@ export class Flow {
         guard?.bodyCame(direction, data);
         hold.body.append(data);
         hold.bodyEnd = endOfStream;
-        this.#limit(hold, plugin);
+        if (guard?.skipped !== true) this.#limit(hold, plugin);
         return;
       }
       if (!takes) continue;

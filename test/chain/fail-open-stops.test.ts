@@ -143,6 +143,13 @@ describe('a filter with onFailure: open that holds a stream when its VM dies els
     assert.deepEqual(calls, ['a request x', 'a response headers']);
   });
 
+  it('and what comes between is not too much for it', async () => {
+    const { d } = chain({ requestHeaders: () => 3, requestBody: () => 0, responseHeaders: c => trap(c) });
+    d.headers().responseHeaders().data('x'.repeat(101));
+    await settle();
+    assert.deepEqual(d.take(), ['< 200', '> headers', `> ${'x'.repeat(101)}`]);
+  });
+
   it('and trailers that come between stay behind the body', async () => {
     const { d } = chain({ requestBody: () => 1, requestTrailers: () => 0, responseHeaders: c => trap(c) });
     d.headers().data('x').responseHeaders().trailers();
