@@ -1,0 +1,111 @@
+import { extname } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { WeirError } from '../../errors.ts';
+import { ownThread } from './cpu-time.ts';
+import type { Assignment } from './protocol.ts';
+import { Slot } from './slot.ts';
+
+/** `.ts` from source, `.js` in the build. */
+const THREAD = new URL(`./watchdog-thread${extname(import.meta.url)}`, import.meta.url);
+
+/** MiB and more than it needs: a heap that it can't outgrow costs nothing. */
+const RESOURCES = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 4, stackSizeMb: 1 };
+
+/** ms until the next attempt when a watchdog could not be started again. */
+const RETRY = 1000;
+
+let own: Promise<Interrupter> | undefined;
+
+/**
+ * Ends guest code of this thread that runs longer than it may: each rewritten module imports `memory`, in which a
+ * watchdog, another thread of this process, sets the word that makes it trap.
+ *
+ * Should the watchdog end, another one is started, and `enter` throws until it watches. What was running at that
+ * moment has no limit: nothing can be started before it returns.
+ */
+export class Interrupter {
+  readonly #slot: Slot;
+  readonly #assignment: Assignment;
+  /** What modules import; its first word is the flag. */
+  readonly memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
+
+  private constructor() {
+    const bell = new SharedArrayBuffer(4);
+    // Shared, which the types don't know.
+    const page = this.memory.buffer as unknown as SharedArrayBuffer;
+    this.#slot = new Slot(page, bell);
+    this.#assignment = { bell, slots: [{ page, thread: ownThread() }] };
+  }
+
+  /**
+   * The one of this thread, being watched. The first call starts the watchdog.
+   * @throws WeirError when that fails; the next call tries again
+   */
+  static ofThread(): Promise<Interrupter> {
+    own ??= Interrupter.#start().catch(error => {
+      own = undefined;
+      throw error;
+    });
+    return own;
+  }
+
+  static async #start(): Promise<Interrupter> {
+    const interrupter = new Interrupter();
+    await interrupter.#watch();
+    return interrupter;
+  }
+
+  /**
+   * A callback begins; it may take `budget` ms, and is interrupted at most 5 ms later on an idle machine. Within
+   * another one nothing is begun: the outermost one's budget is for all.
+   * @throws WeirError PLUGIN_DOWN when nobody would interrupt it; then there is nothing to leave
+   */
+  enter(budget: number): void {
+    this.#slot.enter(budget);
+  }
+
+  /** The callback has ended. True when it was interrupted; the flag is clear again. */
+  leave(): boolean {
+    return this.#slot.leave();
+  }
+
+  /** Starts a watchdog; resolves when it watches. From then on it is replaced when it ends. */
+  #watch(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let watching = false;
+      let reason = 'its thread ended';
+      const worker = new Worker(THREAD, {
+        name: 'weir watchdog',
+        workerData: this.#assignment,
+        resourceLimits: RESOURCES,
+        execArgv: [],
+        env: {},
+        stdin: false,
+        stdout: true,
+        stderr: true,
+      });
+      worker.once('message', () => {
+        watching = true;
+        this.#slot.watched();
+        // From here on it doesn't keep the process.
+        worker.unref();
+        resolve();
+      });
+      worker.once('error', error => {
+        reason = error instanceof Error ? error.message : String(error);
+      });
+      worker.once('exit', () => {
+        this.#slot.lost();
+        if (watching) {
+          process.emitWarning(`the watchdog of callbacks ended (${reason}); another one is started`);
+          this.#watchAgain();
+        } else
+          reject(new WeirError('PLUGIN_DOWN', `the watchdog of callbacks could not be started: ${reason}`));
+      });
+    });
+  }
+
+  #watchAgain(): void {
+    this.#watch().catch(() => setTimeout(() => this.#watchAgain(), RETRY).unref());
+  }
+}
