@@ -40,6 +40,7 @@ export function moduleText(file: string, report: ModuleReport): string {
   block(lines, 'May call', grouped(imports('implemented')));
   block(lines, 'Answered with UNIMPLEMENTED here', grouped(imports('unimplemented')));
   block(lines, 'Unknown, so Weir refuses the module', grouped(imports('unknown')));
+  if (report.refusal !== '') block(lines, 'Weir refuses the module', table([['', report.refusal]]));
   if (report.exports.length > 0 && report.abi === null) {
     const names = report.exports.map(({ name }) => name).join(', ');
     block(lines, 'Exports', table([['', names]]));

@@ -2,6 +2,7 @@ import { HOSTCALLS } from '../abi/hostcalls/index.ts';
 import { abiVersion, importStatus } from '../abi/link.ts';
 import type { AbiVersion } from '../abi/types.ts';
 import { identify } from '../engine/identify.ts';
+import { rewrite } from '../engine/rewrite/index.ts';
 import { customSections, memoryLimits, producers } from '../engine/sections.ts';
 import { ModuleError } from '../errors.ts';
 import { WASI_PREVIEW1 } from '../wasi/index.ts';
@@ -25,6 +26,21 @@ export interface ModuleReport {
   readonly customSections: readonly { readonly name: string; readonly size: number }[];
   /** It imports the hostcall that changes bodies. */
   readonly mayChangeBody: boolean;
+  /** Why Weir can't keep it within limits, whatever they are; empty when it can. */
+  readonly refusal: string;
+}
+
+/** As much as `limits` of a filter may say. */
+const LIMITS_MAX = { memory: 4 * 1024 ** 3, tableElements: 1_000_000 };
+
+function refusal(bytes: Uint8Array): string {
+  try {
+    rewrite(bytes, LIMITS_MAX);
+    return '';
+  } catch (error) {
+    if (error instanceof ModuleError) return error.message;
+    throw error;
+  }
 }
 
 export interface ImportReport {
@@ -59,7 +75,7 @@ export function inspectModule(bytes: Uint8Array): ModuleReport {
     memory: null,
   };
   if (kind === 'component') {
-    return { ...nothing, language: '', producers: {}, customSections: [], mayChangeBody: false };
+    return { ...nothing, language: '', producers: {}, customSections: [], mayChangeBody: false, refusal: '' };
   }
   const sections = customSections(bytes);
   let module: WebAssembly.Module;
@@ -94,5 +110,6 @@ export function inspectModule(bytes: Uint8Array): ModuleReport {
     producers: made,
     customSections: sections,
     mayChangeBody: imports.some(i => i.name === 'proxy_set_buffer_bytes'),
+    refusal: refusal(bytes),
   };
 }

@@ -80,7 +80,8 @@ export async function startWeir(config: WeirConfig, log: Log): Promise<RunningWe
 
 /** Loads and starts every filter of a configuration once, also those that no route uses. Empty: all is well. */
 export async function checkFilters(config: WeirConfig, log: Log): Promise<readonly WeirError[]> {
-  const { filters, errors } = await loadFilters([...config.filters.values()], config.modules, log);
+  const all = [...config.filters.values()].map(filter => ({ ...filter, preload: true }));
+  const { filters, errors } = await loadFilters(all, config.modules, log);
   filters.close();
   return errors;
 }

@@ -1,8 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 /** The repository: commands run there, as a user would from a checkout. */
 export const repository = new URL('../../', import.meta.url).pathname;
+
+/** Where commands keep prepared modules: not among those of whoever runs the tests. */
+const cache = mkdtempSync(join(tmpdir(), 'weir-cache-'));
+process.on('exit', () => rmSync(cache, { recursive: true, force: true }));
 
 const main = `${repository}src/main.ts`;
 
@@ -36,7 +43,14 @@ export class Running {
     const [file, ...before] = command ?? [process.execPath, main];
     this.child = spawn(file, [...before, ...args], {
       cwd,
-      env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined, NODE_TEST_CONTEXT: undefined, ...env },
+      env: {
+        ...process.env,
+        XDG_CACHE_HOME: cache,
+        NO_COLOR: '1',
+        FORCE_COLOR: undefined,
+        NODE_TEST_CONTEXT: undefined,
+        ...env,
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.child.stdout?.setEncoding('utf8').on('data', (text: string) => {

@@ -51,6 +51,15 @@ test('a module that is no filter is shown, too', async () => {
   assert.match(stdout, /^empty\.wasm: no Proxy-Wasm ABI: not a filter, 8 B\n/);
 });
 
+test('a module that Weir can not keep within limits: the reason', async () => {
+  const path = join(folder, 'gc.wasm');
+  // (module (type (struct)) (func struct.new 0 drop))
+  const code = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 6, 2, 0x5f, 0, 0x60, 0, 0, 3, 2, 1, 1];
+  writeFileSync(path, Uint8Array.from([...code, 10, 8, 1, 6, 0, 0xfb, 0, 0, 0x1a, 0x0b]));
+  const { stdout } = await weir(['inspect', path]);
+  assert.match(stdout, /\nWeir refuses the module\n.*struct\.new/);
+});
+
 test('a file that is no module, one line', async () => {
   const path = join(folder, 'text.wasm');
   writeFileSync(path, 'hello');

@@ -213,6 +213,7 @@ function configuration(names: readonly string[], port = 0): { text: string; file
     ...lines,
     `listeners: [{address: "127.0.0.1:${port}", routes: [${route}]}]`,
     'upstreams: {app: {endpoints: ["builtin:echo"]}}',
+    'modules: {cache: {directory: false}}',
   ];
   return { text: `${text.join('\n')}\n`, file: join(folder, 'weir.yaml') };
 }
