@@ -54,12 +54,12 @@
     (drop (call $proxy_set_buffer_bytes (i32.const 0) (i32.const 0) (i32.const -1) (i32.const 0) (i32.const 0)))))
   (if (call $is (i32.const 0x57)) (then
     (drop (call $proxy_set_buffer_bytes (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 145) (i32.const 6)))))
-  ;; l: answers; c: closes; x: goes to the root; d: done; r is taken.
+  ;; l: answers; c: closes; x: goes to the root; d: done.
   (if (call $is (i32.const 0x6c)) (then (drop (call $answer))))
   (if (call $is (i32.const 0x63)) (then (drop (call $proxy_close_stream (i32.const 0)))))
   (if (call $is (i32.const 0x78)) (then (drop (call $proxy_set_effective_context (global.get $root)))))
   (if (call $is (i32.const 0x64)) (then (drop (call $proxy_done))))
-  ;; t i: trap; X: exit; L: for ever; T: throw; S: deep.
+  ;; t: trap; X: exit; L: for ever; T: throw; S: deep.
   (if (call $is (i32.const 0x74)) (then unreachable))
   (if (call $is (i32.const 0x58)) (then (call $proc_exit (i32.const 0))))
   (if (call $is (i32.const 0x4c)) (then (loop $on (br $on))))

@@ -53,6 +53,11 @@
       (drop (memory.grow (i32.add (i32.shr_u (local.get $n) (i32.const 16)) (i32.const 1)))))
     (local.get $at))
 
+  ;; Ops. ! dies (see $die); r R continue, c C close the request, the response; a b answer 418, 429; mN remembers the
+  ;; stream in slot N; eN goes to that context, E to none that is, Z to 0, B to the root, s back; d is done; hN adds a
+  ;; field to map N, gN reads it; wN writes to buffer N, yN reads it; p P get and set a property; =N is what the
+  ;; callback returns; >N goes no further until the VM has had more than N streams.
+
   ;; Ways to die.
   (func $deep (param i32) (result i32)
     (i32.add (call $deep (i32.add (local.get 0) (i32.const 1))) (local.get 0)))
@@ -85,7 +90,7 @@
       (return (call $answer (i32.const 418) (global.get $TEAPOT) (i32.const 6)))))
     (if (i32.eq (local.get $op) (i32.const 0x62 (;b;))) (then
       (return (call $answer (i32.const 429) (global.get $OTHER) (i32.const 5)))))
-    (if (i32.eq (local.get $op) (i32.const 0x65 (;e;))) (then
+    (if (i32.or (i32.eq (local.get $op) (i32.const 0x65 (;e;))) (i32.eq (local.get $op) (i32.const 0x66 (;f;)))) (then
       (return (call $effective (i32.load (i32.add (i32.const 16384) (i32.shl (local.get $n) (i32.const 2))))))))
     (if (i32.eq (local.get $op) (i32.const 0x45 (;E;))) (then (return (call $effective (i32.const 0x7fffffff)))))
     (if (i32.eq (local.get $op) (i32.const 0x5a (;Z;))) (then (return (call $effective (i32.const 0)))))
@@ -105,15 +110,15 @@
       (return (call $set_property (global.get $EVIL) (i32.const 4) (global.get $YES) (i32.const 3)))))
     (i32.const -1))
 
-  ;; Ops that are followed by a digit or another letter: ! = m e h g w y >
+  ;; Ops that are followed by a digit or another letter: ! = m e f h g w y >
   (func $takes (param $op i32) (result i32)
     (local $i i32)
     (loop $look
       (if (i32.eq (i32.load8_u (i32.add (i32.const 256) (local.get $i))) (local.get $op)) (then (return (i32.const 1))))
       (local.set $i (i32.add (local.get $i) (i32.const 1)))
-      (br_if $look (i32.lt_u (local.get $i) (i32.const 9))))
+      (br_if $look (i32.lt_u (local.get $i) (i32.const 10))))
     (i32.const 0))
-  (data (i32.const 256) "!=mehgwy>")
+  (data (i32.const 256) "!=mefhgwy>")
 
   (func $run (param $at i32) (param $end i32)
     (local $c i32) (local $arg i32) (local $n i32) (local $status i32)
@@ -136,6 +141,8 @@
         (i32.store (i32.add (i32.const 16384) (i32.shl (local.get $n) (i32.const 2))) (global.get $self))
         (br $again)))
       (local.set $status (call $op (local.get $c) (local.get $n)))
+      ;; f: as e, and no further when that context is gone.
+      (br_if $stop (i32.and (i32.eq (local.get $c) (i32.const 0x66)) (i32.ne (local.get $status) (i32.const 0))))
       (i32.store8 (global.get $LINE) (global.get $callback))
       (i32.store8 offset=2 (global.get $LINE) (local.get $c))
       (i32.store8 offset=3 (global.get $LINE) (local.get $arg))

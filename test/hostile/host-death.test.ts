@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type EvilFilter, eachOf, startSwarm } from './host-support.ts';
+
+/** Letters of host-script.wat. */
+const CALLBACKS = {
+  a: 'context_create',
+  d: 'request_headers',
+  e: 'request_body',
+  f: 'request_trailers',
+  g: 'response_headers',
+  h: 'response_body',
+  i: 'response_trailers',
+  j: 'done',
+  k: 'log',
+  l: 'delete',
+} as const;
+type Letter = keyof typeof CALLBACKS;
+
+/** How to die, and what that counts as. */
+const WAYS = {
+  u: 'trap',
+  z: 'trap',
+  o: 'trap',
+  i: 'trap',
+  I: 'trap',
+  s: 'trap',
+  t: 'trap',
+  x: 'exit',
+  X: 'exit',
+  k: 'exit',
+  l: 'interruption',
+} as const;
+
+const BODY = ['one,', 'two,', 'three'];
+const MESSAGE = { body: BODY, trailers: { 'x-last': 'yes' } };
+
+/** What the stream in which it dies may get when it can't be skipped. */
+function fates(letter: Letter): readonly (number | 'reset')[] {
+  switch (letter) {
+    case 'a':
+    case 'd':
+    case 'g':
+      return [503];
+    case 'j':
+    case 'k':
+    case 'l':
+      // The answer is out.
+      return [200];
+    default:
+      // The answer may have begun, since the upstream answers while it is asked.
+      return [503, 'reset'];
+  }
+}
+
+const letters = Object.keys(CALLBACKS) as Letter[];
+const ways = Object.keys(WAYS) as (keyof typeof WAYS)[];
+
+for (const onFailure of ['reload', 'closed', 'open'] as const) {
+  for (const isolation of ['shared', 'request'] as const) {
+    if (isolation === 'request' && onFailure === 'closed') continue;
+    test(`onFailure: ${onFailure}, isolation: ${isolation}: every death in every callback`, async t => {
+      const cases = letters.flatMap(letter => ways.map(way => [letter, way] as const));
+      const filters: Record<string, EvilFilter> = {};
+      for (const [letter, way] of cases) {
+        // A context that is made is nobody's yet: the second one of the VM dies, so that the first can wait.
+        const from = letter === 'a' && isolation === 'shared' ? '>1' : '';
+        filters[`${letter}${way}`] = {
+          env: { P: `${letter}${from}!${way}` },
+          onFailure,
+          isolation,
+          pool: 1,
+          limits: { memory: '1MiB' },
+        };
+      }
+      const swarm = await startSwarm(t, 'host-script', filters, { streaming: true });
+      await eachOf(cases, 6, async ([letter, way]) => {
+        const name = letter + way;
+        const what = `${CALLBACKS[letter]} !${way}`;
+        const waiting =
+          isolation === 'shared' ? await swarm.hold(name, { path: '/!g7=1', ...MESSAGE }) : undefined;
+        const evil = await swarm.send(name, MESSAGE);
+        const whole = { status: 200, body: BODY.join(''), trailers: { 'x-end': 'of response' } };
+        const { headers: _, ...got } = evil;
+        if (onFailure === 'open') assert.deepEqual(got, whole, what);
+        else assert.ok(fates(letter).includes(evil.status), `${what}: ${evil.status}`);
+        if (evil.status === 200) assert.deepEqual(got, whole, what);
+        if (waiting !== undefined) {
+          const { headers: _, ...other } = await waiting.answer;
+          if (onFailure === 'open') assert.deepEqual(other, whole, `${what}, the stream that waited`);
+          else assert.equal(other.status, 503, `${what}, the stream that waited`);
+          const next = await swarm.send(name, { path: '/!' });
+          assert.equal(next.status, onFailure === 'closed' ? 503 : 200, `${what}, the next`);
+        }
+      });
+      const metrics = await swarm.survived();
+      for (const [letter, way] of cases) {
+        const found = metrics.deaths(letter + way);
+        assert.deepEqual(Object.keys(found), [WAYS[way]], `${letter}${way}: ${JSON.stringify(found)}`);
+      }
+    });
+  }
+}
