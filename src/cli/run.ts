@@ -42,13 +42,15 @@ export async function run(file: string, options: RunOptions): Promise<never> {
 }
 
 function override(config: WeirConfig, { port, logLevel }: RunOptions): WeirConfig {
-  const { listeners, log } = config;
+  const { listeners, admin, log } = config;
   if (port !== undefined && port !== 0 && listeners.length > 1) {
     throw new UsageError(`--port ${port} can't hold for ${listeners.length} listeners; --port 0 can`);
   }
   return {
     ...config,
     listeners: port === undefined ? listeners : listeners.map(listener => ({ ...listener, port })),
+    // Another process may have its fixed port, too.
+    admin: port === 0 && admin !== undefined ? { ...admin, port } : admin,
     log: logLevel === undefined ? log : { ...log, level: logLevel },
   };
 }

@@ -136,7 +136,8 @@ export class Vm implements Guest {
   call(context: Context, callback: string, fn: GuestFunction, a: number, b: number, c: number): number {
     if (this.death !== undefined) {
       const { code, message } = this.death;
-      throw new GuestError(code, context.name, callback, `its VM ended before this (${message})`);
+      const text = `its VM ended before this (${message})`;
+      throw new GuestError(code, context.name, callback, text, { cause: this.death });
     }
     const interrupter = this.#interrupter;
     interrupter.enter(context.callTime);
