@@ -109,3 +109,15 @@ test('a guest that catches what is not allowed at its start does not start', asy
     errors.join('\n'),
   );
 });
+
+test('what a hostcall promised with the stack nearly full is kept', async t => {
+  const swarm = await startSwarm(t, 'host-catch', {
+    resumed: { env: { K: 'P' }, limits: { pauseTime: '300ms', callTime: '200ms', memory: '1MiB' } },
+  });
+  for (let i = 0; i < 60; i++) {
+    const { status } = await swarm.send('resumed');
+    // It was resumed, or its VM died of the full stack; but nobody forgot it.
+    assert.ok(status === 200 || status === 503, `${i}: ${status}`);
+  }
+  await swarm.survived();
+});

@@ -101,3 +101,52 @@ for (const onFailure of ['reload', 'closed', 'open'] as const) {
     });
   }
 }
+
+test('onFailure: open between well-behaved filters, with http-proxy: they see what they would without it', async t => {
+  const some = ['u', 'x', 'l'] as const;
+  const cases = letters.flatMap(letter => some.map(way => `${letter}${way}`));
+  const swarm = await startSwarm(
+    t,
+    'host-script',
+    Object.fromEntries(
+      cases.map(name => [
+        name,
+        {
+          // What it did in callbacks that it came back from stays; what it did in the one it died in doesn't.
+          env: { P: `${name[0]}h0h1h2h3w0w1!${name[1]}` },
+          onFailure: 'open',
+          limits: { memory: '1MiB' },
+        } satisfies EvilFilter,
+      ]),
+    ),
+    { streaming: true, transport: 'http-proxy', between: true },
+  );
+  await eachOf(cases, 6, async name => {
+    for (let i = 0; i < 3; i++) {
+      const { status, headers, body, trailers } = await swarm.send(name, MESSAGE);
+      assert.deepEqual([status, body, trailers['x-end']], [200, BODY.join(''), 'of response'], name);
+      assert.equal(headers['x-served-by'], 'weir', name);
+      assert.ok(headers['x-frame-options'] !== undefined, name);
+      assert.equal(headers['x-evil'], undefined, name);
+      assert.equal(trailers['x-evil'], undefined, name);
+    }
+  });
+  await swarm.survived();
+});
+
+test('filters that share a VM, each with a policy of its own: the death of one is the death of all', async t => {
+  const vm = { vmId: 'shared', env: { P: '' }, limits: { memory: '1MiB' } } as const;
+  const swarm = await startSwarm(t, 'host-script', {
+    open: { ...vm, onFailure: 'open' },
+    reload: { ...vm, onFailure: 'reload' },
+    closed: { ...vm, onFailure: 'closed' },
+  });
+  const names = ['open', 'reload', 'closed'] as const;
+  const waiting = await Promise.all(names.map(name => swarm.hold(name, { path: '/!g7=1', ...MESSAGE })));
+  assert.equal((await swarm.send('reload', { path: '/!!u' })).status, 503);
+  const statuses = await Promise.all(waiting.map(async ({ answer }) => (await answer).status));
+  assert.deepEqual(statuses, [200, 503, 503]);
+  const after = await Promise.all(names.map(async name => (await swarm.send(name, MESSAGE)).status));
+  assert.deepEqual(after, [200, 200, 503]);
+  await swarm.survived();
+});

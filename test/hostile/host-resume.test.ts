@@ -180,3 +180,49 @@ test('a client that goes away while its stream waits, which is then resumed, clo
   }
   await swarm.survived();
 });
+
+test('actions that no callback has: a definite answer', async t => {
+  const cases = [...'defghi'].flatMap(letter => [...'23456789'].map(action => `${letter}=${action}`));
+  const nameOf = (program: string) => program.replace('=', '');
+  const swarm = await startSwarm(
+    t,
+    'host-script',
+    Object.fromEntries(cases.map(program => [nameOf(program), { ...PAUSE, env: { P: program } }])),
+    { streaming: true },
+  );
+  await eachOf(cases, 48, async program => {
+    const { status } = await swarm.send(nameOf(program), {
+      body: ['one,', 'two'],
+      trailers: { 'x-last': '1' },
+    });
+    assert.ok([200, 413, 500, 504, 'reset'].includes(status), `${program}: ${status}`);
+    // 2 is ContinueAndEndStream.
+    if (/^[dg]=2$/.test(program)) assert.equal(status, 200, program);
+  });
+  await swarm.survived();
+});
+
+test('more streams that wait than a filter may have contexts: 503 for the others, nobody is forgotten', async t => {
+  const limits = { contexts: 5, pauseTime: '700ms' };
+  const swarm = await startSwarm(t, 'host-script', {
+    many: { limits },
+    skipped: { limits, onFailure: 'open' },
+  });
+  for (const [name, others] of [
+    ['many', 503],
+    ['skipped', 200],
+  ] as const) {
+    const held = await Promise.all(
+      Array.from({ length: 5 }, () => swarm.hold(name, { path: '/!g7=1', body: ['body'] })),
+    );
+    for (let i = 0; i < 5; i++) assert.equal((await swarm.send(name, { path: '/!' })).status, others, name);
+    const statuses = await Promise.all(held.map(async ({ answer }) => (await answer).status));
+    assert.deepEqual(statuses, [504, 504, 504, 504, 504], name);
+    assert.equal((await swarm.send(name, { path: '/!' })).status, 200, name);
+  }
+  const metrics = await swarm.survived();
+  for (const name of ['many', 'skipped']) {
+    assert.equal(metrics.limitHits(name, 'contexts'), 5);
+    assert.deepEqual(metrics.deaths(name), {});
+  }
+});

@@ -3,6 +3,7 @@ import { request as httpRequest, type IncomingHttpHeaders, type ServerResponse }
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LogLine } from '../support/log.ts';
+import type { TransportName } from '../support/proxy.ts';
 import { shipped } from '../support/shipped.ts';
 import { startUpstream } from '../support/upstream.ts';
 import { until } from '../support/wait.ts';
@@ -12,7 +13,8 @@ import { GoodTraffic } from './load.ts';
 import { memoryNow, parseMetrics } from './resources.ts';
 
 const ANSWER_MS = 5000;
-const MEMORY_SLACK = 64 * 1024 * 1024;
+/** The log keeps what guests wrote. */
+const MEMORY_SLACK = 128 * 1024 * 1024;
 /** Many filters die at the same time, on a machine that is noisy: the exact bound is the harness's. */
 const GOOD_P99_MS = 2000;
 
@@ -56,7 +58,9 @@ export interface SwarmMetrics {
 export interface SwarmOptions {
   /** The upstream answers chunk by chunk while the request comes in; else when it is whole. */
   readonly streaming?: boolean;
-  readonly onUpstream?: (url: string, headers: ReadonlyMap<string, string>) => void;
+  readonly transport?: TransportName;
+  /** Well-behaved filters stand before and behind the evil one. */
+  readonly between?: boolean;
 }
 
 /** Map 7 is there, and empty, for everyone. */
@@ -75,6 +79,7 @@ export async function startSwarm(
   const module = guest.startsWith('/') ? guest : `test/hostile/guests/${guest}.wasm`;
   const names = Object.keys(filters);
   const weir = await startTestWeir(t, {
+    ...(options.transport === undefined ? {} : { transport: options.transport }),
     filters: {
       ...Object.fromEntries(
         names.map(name => [`evil-${name}`, { restart: EAGER, vmId: name, ...filters[name], module }]),
@@ -87,7 +92,7 @@ export async function startSwarm(
       ...names.map(name => ({
         match: { headers: { 'x-case': name } },
         upstream: 'app',
-        filters: [`evil-${name}`],
+        filters: options.between === true ? ['headers', `evil-${name}`, 'served'] : [`evil-${name}`],
       })),
       { match: { path: '/good' }, upstream: 'app', filters: ['headers', 'served'] },
       { upstream: 'app' },
@@ -132,7 +137,9 @@ export async function startSwarm(
       let after = await memoryNow();
       for (let tries = 0; tries < 5 && after - before > MEMORY_SLACK; tries++) after = await memoryNow();
       assert.ok(after - before < MEMORY_SLACK, `${after - before} bytes more than before`);
-      assert.deepEqual(weir.log.at('fatal'), []);
+      // A guest may call its own lines fatal.
+      const fatal = weir.log.at('fatal').filter(line => line.fields['filter'] === undefined);
+      assert.deepEqual(fatal, []);
       return now;
     },
   };
@@ -177,6 +184,7 @@ function send(port: number, filter: string, { path = '/', body, trailers }: Sent
       method: body === undefined ? 'GET' : 'POST',
       headers: { 'x-case': filter, ...(body === undefined ? {} : { 'transfer-encoding': 'chunked' }) },
       agent: false,
+      maxHeaderSize: 1024 * 1024,
     });
     const timer = setTimeout(() => {
       reject(new Error(`${filter} ${path}: no answer within ${ANSWER_MS} ms`));
@@ -226,14 +234,13 @@ async function write(
 }
 
 /** Answers with the body it gets, and with a trailer. */
-function startEcho({ streaming = false, onUpstream }: SwarmOptions) {
+function startEcho({ streaming = false }: SwarmOptions) {
   const head = (res: ServerResponse) => {
     res.writeHead(200, { 'content-type': 'text/plain', trailer: 'x-end' });
     res.addTrailers({ 'x-end': 'of response' });
   };
   return startUpstream(
     (req, res, seen) => {
-      onUpstream?.(seen.url, seen.headers);
       head(res);
       if (!streaming) {
         res.end(seen.body);

@@ -4,6 +4,7 @@
 (global $kind (mut i32) (i32.const 0))
 (global $throws (mut i32) (i32.const 0))
 (global $left (mut i32) (i32.const 0))
+(global $resumed (mut i32) (i32.const 0))
 (data (i32.const 128) "x-afteryesstill hererequest\00path")
 
 (func $is (param i32) (result i32) (i32.eq (global.get $kind) (local.get 0)))
@@ -35,9 +36,16 @@
   (if (i32.gt_s (global.get $left) (i32.const 0)) (then
     (try (do
       (drop (call $proxy_add_header_map_value (i32.const 0) (i32.const 128) (i32.const 7) (i32.const 135) (i32.const 3)))
-      (drop (call $proxy_continue_stream (i32.const 0))))
+      (if (i32.eqz (call $proxy_continue_stream (i32.const 0))) (then (global.set $resumed (i32.const 1)))))
     (catch_all))))
   (local.get $n))
+
+;; Frames of another size first, so that the stack is full at another place.
+(global $pad (mut i32) (i32.const 0))
+(func $padded (param $n i32) (result i32) (local i64 i64 i64)
+  (if (result i32) (i32.eqz (local.get $n))
+    (then (call $deep_calls (i32.const 0)))
+    (else (i32.add (call $padded (i32.sub (local.get $n) (i32.const 1))) (i32.const 1)))))
 
 (func $act
   ;; u: nobody catches; c: it catches its own.
@@ -79,6 +87,13 @@
 (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
   ;; The letter after it says in which callback it acts; none: here.
   (if (i32.eqz (i32.load8_u (i32.const 1027))) (then (call $act)))
+  ;; P: it stops when it was told that it will be resumed. Other stacks each time.
+  (if (call $is (i32.const 0x50)) (then
+    (global.set $resumed (i32.const 0))
+    (global.set $left (i32.const 400))
+    (global.set $pad (i32.add (global.get $pad) (i32.const 1)))
+    (drop (call $padded (global.get $pad)))
+    (return (global.get $resumed))))
   (i32.const 0))
 (func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32)
   (if (i32.eq (i32.load8_u (i32.const 1027)) (i32.const 0x67)) (then (call $act)))
