@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import { checkFilters } from '../../src/runtime/weir.ts';
 import { MemoryLog } from '../support/log.ts';
 import { weirConfig } from '../support/weir.ts';
-import { type EvilFilter, eachOf, type Sent, startSwarm } from './host-support.ts';
+import type { Sent } from './host-client.ts';
+import { type EvilFilter, eachOf, startSwarm } from './host-support.ts';
 
 const MESSAGE: Sent = { body: ['one,', 'two'] };
 const REFUSED = 6;
