@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { TestContext } from 'node:test';
 
 type Bytes = readonly number[] | Uint8Array;
 
@@ -146,15 +147,11 @@ function segmentOf({ offset, memory = 0, bytes }: NonNullable<Handmade['data']>[
   return concat([head, leb(bytes.length), bytes]);
 }
 
-/** Writes modules to a directory of their own, until the test ends; gives their paths. */
-export function handmade(
-  t: { after(fn: () => void): void },
-  module: Handmade | Uint8Array,
-  name = 'guest',
-): string {
+/** Writes a module to a directory of its own, until the test ends; gives its path. */
+export function handmade(t: Pick<TestContext, 'after'>, module: Handmade): string {
   const directory = mkdtempSync(join(tmpdir(), 'weir-hostile-'));
   t.after(() => rmSync(directory, { recursive: true }));
-  const path = join(directory, `${name}.wasm`);
-  writeFileSync(path, module instanceof Uint8Array ? module : encode(module));
+  const path = join(directory, 'guest.wasm');
+  writeFileSync(path, encode(module));
   return path;
 }

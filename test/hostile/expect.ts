@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
+import { StartError } from '../../src/runtime/start-error.ts';
 import {
   type Attack,
   assertReported,
@@ -9,6 +10,7 @@ import {
   deaths,
   type Outcome,
   type Report,
+  startAttacked,
 } from './harness.ts';
 
 export interface Expected {
@@ -54,4 +56,19 @@ export function interrupted(title: string, what: Attack, more: Partial<Report> =
     ...more,
   } as const;
   hostile(title, what, { status: 503, kind: 'interruption', report });
+}
+
+/** A test: Weir does not start with that filter, and says in one line which and why. */
+export function refused(title: string, what: Pick<Attack, 'guest' | 'filter'>, message: RegExp): void {
+  it(title, async t => {
+    const start = performance.now();
+    await assert.rejects(startAttacked(t, what), (error: unknown) => {
+      assert.ok(error instanceof StartError, String(error));
+      assert.equal(error.errors.length, 1);
+      assert.match(error.errors[0]!.message, /^\S+weir-test\.yaml:\d+:\d+: filters\.evil-filter: [^\n]+$/);
+      assert.match(error.errors[0]!.message, message);
+      return true;
+    });
+    assert.ok(performance.now() - start < 5000);
+  });
 }

@@ -1,83 +1,92 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { StartError } from '../../src/runtime/start-error.ts';
+import { startChildWeir } from '../support/child-weir.ts';
 import { FULL, type Handmade, handmade, i32, repeat } from './encode.ts';
-import { assertReported, assertSurvived, attack, deaths } from './harness.ts';
+import { interrupted } from './expect.ts';
+import { assertSurvived, attack, type Outcome } from './harness.ts';
+import { send } from './load.ts';
 
-const MIB = 1024 * 1024;
+const KIB = 1024;
+const MIB = 1024 * KIB;
 const ALL = 16 * MIB;
 const DROP = 0x1a;
+const CALL = 0x10;
 const NULL_FUNCTION = [0xd0, 0x70];
-/** f64.const 1e300; square roots of it; drop. */
-const roots = (count: number) => [0x44, 0, 0, 0, 0, 0, 0, 0xf0, 0x7f, ...repeat([0x9f], count), DROP];
+/** f64.load, square roots of that, f64.store. */
+const roots = (count: number) => [...i32(0), ...i32(0), 0x2b, 3, 0, ...repeat([0x9f], count), 0x39, 3, 0];
 const FULL_MEMORY = [[FULL]] as const;
-const data = [{ bytes: Buffer.alloc(8 * MIB, 7) }];
+const FUNCTION = 64 * KIB;
 
-/** No loop in any of them: what takes long is one function, from its begin to its end. */
-const GUESTS: readonly (readonly [string, Handmade])[] = [
-  [
-    '50,000 memory.fill',
-    { memories: FULL_MEMORY, body: repeat([...i32(0), ...i32(7), ...i32(ALL), 0xfc, 11, 0], 50_000) },
-  ],
-  [
-    '50,000 memory.copy',
-    { memories: FULL_MEMORY, body: repeat([...i32(0), ...i32(1), ...i32(ALL - 1), 0xfc, 10, 0, 0], 50_000) },
-  ],
-  [
-    '50,000 memory.init of 8 MiB',
-    {
-      memories: FULL_MEMORY,
-      data,
-      body: repeat([...i32(0), ...i32(0), ...i32(8 * MIB), 0xfc, 8, 0, 0], 50_000),
-    },
-  ],
-  ['200,000 memory.grow(0)', { body: repeat([...i32(0), 0x40, 0, DROP], 200_000) }],
-  [
-    '50,000 table.fill',
-    { table: 60_000, body: repeat([...i32(0), ...NULL_FUNCTION, ...i32(60_000), 0xfc, 17, 0], 50_000) },
-  ],
-  [
-    '50,000 table.copy',
-    { table: 60_000, body: repeat([...i32(0), ...i32(1), ...i32(59_999), 0xfc, 14, 0, 0], 50_000) },
-  ],
-  [
-    '50,000 table.init',
-    {
-      table: 60_000,
-      elements: 60_000,
-      body: repeat([...i32(0), ...i32(0), ...i32(60_000), 0xfc, 12, 0, 0], 50_000),
-    },
-  ],
-  [
-    '200,000 table.grow(0)',
-    { table: 60_000, body: repeat([...NULL_FUNCTION, ...i32(0), 0xfc, 15, 0, DROP], 200_000) },
-  ],
-  ['6 MB of square roots', { body: repeat(roots(1000), 6000) }],
-  [
-    '6 MB of square roots in sixty functions',
-    {
-      body: Array.from({ length: 60 }, (_, i) => [0x10, i + 3]).flat(),
-      functions: Array.from({ length: 60 }, () => repeat(roots(1000), 100)),
-    },
-  ],
-  ['500,000 calls of a short function', { body: repeat([0x10, 3], 500_000), functions: [roots(200)] }],
-  ['100,000 calls of proxy_done', { imports: [['proxy_done', 0]], body: repeat([0x10, 0, DROP], 100_000) }],
-  [
-    '100,000 long log lines',
-    {
-      imports: [['proxy_log', 3]],
-      body: repeat([...i32(2), ...i32(0), ...i32(131_072), 0x10, 0, DROP], 100_000),
-    },
-  ],
-];
+/** Functions with that code over and over, and `evil` calls one after the other. */
+function spread(code: readonly number[], times: number, imports: Handmade['imports'] = []): Handmade {
+  const each = Math.ceil(FUNCTION / code.length);
+  const functions = Array.from({ length: Math.ceil(times / each) }, () => repeat(code, each));
+  const first = imports.length + 3;
+  // Two bytes of LEB128 for each index.
+  const body = functions.flatMap((_, i) => [CALL, ((first + i) & 0x7f) | 0x80, (first + i) >> 7]);
+  return { imports, functions, body };
+}
 
+/** No loop in any of them, and no function that is out of the ordinary. */
 describe('code without a loop is interrupted', () => {
-  for (const [title, module] of GUESTS) {
-    it(title, async t => {
-      const outcome = await attack(t, { guest: handmade(t, module), requests: 4 });
-      assert.deepEqual(outcome.statuses, [503, 503, 503, 503]);
-      assert.deepEqual(deaths(outcome), { interruption: 4 });
-      assertReported(outcome, { code: 'GUEST_TIMEOUT', callback: 'proxy_on_request_headers', frame: 'evil' });
-      assertSurvived(outcome);
-    });
-  }
+  const bulk = (numbers: readonly number[], ...instruction: number[]) =>
+    spread([...numbers.flatMap(i32), 0xfc, ...instruction], 50_000);
+  interrupted('memory.fill', { guest: { ...bulk([0, 7, ALL], 11, 0), memories: FULL_MEMORY } });
+  interrupted('memory.copy', { guest: { ...bulk([0, 1, ALL - 1], 10, 0, 0), memories: FULL_MEMORY } });
+  const data = [{ bytes: Buffer.alloc(4 * MIB, 7) }];
+  interrupted('memory.init', { guest: { ...bulk([0, 0, 4 * MIB], 8, 0, 0), memories: FULL_MEMORY, data } });
+  interrupted('memory.grow', { guest: spread([...i32(0), 0x40, 0, DROP], 500_000) });
+  const table = 60_000;
+  const fill = spread([...i32(0), ...NULL_FUNCTION, ...i32(table), 0xfc, 17, 0], 50_000);
+  interrupted('table.fill', { guest: { ...fill, table } });
+  interrupted('table.copy', { guest: { ...bulk([0, 1, table - 1], 14, 0, 0), table } });
+  interrupted('table.init', { guest: { ...bulk([0, 0, table], 12, 0, 0), table, elements: table } });
+  interrupted('square roots', { guest: spread(roots(1000), 10_000) });
+  const few = { limits: { logLines: 10 } };
+  const line = [...i32(2), ...i32(0), ...i32(131_072), CALL, 0, DROP];
+  interrupted('long log lines', { guest: spread(line, 50_000, [['proxy_log', 3]]), filter: few });
+  // Too short to have a check of its own.
+  const calls = spread([CALL, 3], 500_000);
+  const body = calls.body!.map((byte, i) => (i % 3 === 1 ? byte + 1 : byte));
+  const short = { body, functions: [roots(200), ...calls.functions!] };
+  interrupted('calls of a short function', { guest: short });
+});
+
+/** Calls of an empty function: what compilers make the most of. */
+const longFunction = (bytes: number): Handmade => ({
+  body: repeat([CALL, 3], bytes / 2),
+  functions: [[]],
+});
+
+describe('one function of megabytes', () => {
+  const late =
+    'V8 compiles a function when it is first called, on the thread that calls, and nothing interrupts that';
+  it('is refused, or does not hold up others when it is compiled', { todo: late }, async t => {
+    let outcome: Outcome;
+    try {
+      outcome = await attack(t, { guest: longFunction(4 * MIB), requests: 4 });
+    } catch (error) {
+      assert.ok(error instanceof StartError, String(error));
+      return;
+    }
+    assertSurvived(outcome);
+  });
+
+  const large =
+    'V8 optimizes what is called often, in the background, with memory and time that nothing limits';
+  it('is refused, or does not cost hundreds of megabytes when it is optimized', { todo: large }, async t => {
+    const module = handmade(t, longFunction(2 * MIB));
+    const limits = { callTime: '2s' };
+    const child = await startChildWeir(t, { filters: { evil: { module, limits } } }).catch(() => undefined);
+    if (child === undefined) return;
+    const before = await child.memory();
+    let most = 0;
+    for (let i = 0; i < 20; i++) {
+      assert.equal((await send(child.port, { path: '/' })).status, 200);
+      most = Math.max(most, await child.memory());
+    }
+    t.diagnostic(`${((most - before) / MIB).toFixed(0)} MiB more`);
+    assert.ok(most - before < 128 * MIB);
+  });
 });

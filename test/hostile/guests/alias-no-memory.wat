@@ -1,2 +1,2 @@
-;; Has no memory at all.
-(global $unused (mut i32) (i32.const 0)) ;; (memory
+;; No (memory at all).
+(global $unused (mut i32) (i32.const 0))
