@@ -119,7 +119,7 @@ test('on no path does more code run without a check than is allowed', () => {
       // A piece is counted where it begins, and may have its check in the middle.
       assert.ok(ran <= LONGEST + PIECE, `${ran} bytes of code ran without a check`);
     }),
-    { numRuns: Number(process.env['WEIR_PROPERTY_RUNS'] ?? 100) },
+    { numRuns: Number(process.env['WEIR_PROPERTY_RUNS'] ?? 100), endOnFailure: true },
   );
   assert.ok(most > LONGEST / 2, `at most ${most} bytes ran: the mazes are too small to show anything`);
 });
