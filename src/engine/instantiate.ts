@@ -1,6 +1,6 @@
 import { ModuleError } from '../errors.ts';
 import type { CompiledModule } from './compile.ts';
-import { ENGINE_MODULE, INTERRUPT_IMPORT } from './rewrite/index.ts';
+import { ENGINE_MODULE, INTERRUPT_IMPORT, REFUSED_AT } from './rewrite/index.ts';
 
 /** An instance and the memories that the host made for it. */
 export interface Memories {
@@ -36,6 +36,22 @@ export function makeMemories(compiled: CompiledModule, interrupt: WebAssembly.Me
     own.push(imports[name]);
   }
   return { own, imports };
+}
+
+/** How often memory.grow failed in rewritten modules of this thread. */
+export class RefusedGrowths {
+  readonly #words: Int32Array;
+
+  constructor(interrupt: WebAssembly.Memory) {
+    this.#words = new Int32Array(interrupt.buffer, REFUSED_AT, 1);
+  }
+
+  /** Since the last call. */
+  take(): number {
+    const count = this.#words[0]!;
+    if (count !== 0) this.#words[0] = 0;
+    return count >>> 0;
+  }
 }
 
 export { ENGINE_MODULE };

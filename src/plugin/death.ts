@@ -68,7 +68,6 @@ export function guestError(
   }
   if (error instanceof WebAssembly.RuntimeError) {
     counters.traps++;
-    if (memoryFull) counters.limitHits.memory++;
     const full = memoryFull ? `; its memory is at limits.memory (${limits.memory} bytes)` : '';
     return fail('GUEST_TRAP', `trap: ${what}${full}`);
   }

@@ -3,7 +3,7 @@ import type { Host } from '../abi/host.ts';
 import type { Linkage } from '../abi/link.ts';
 import { type AbiVersion, Status } from '../abi/types.ts';
 import type { CompiledModule } from '../engine/compile.ts';
-import { ENGINE_MODULE, type Memories, makeMemories } from '../engine/instantiate.ts';
+import { ENGINE_MODULE, type Memories, makeMemories, RefusedGrowths } from '../engine/instantiate.ts';
 import type { Interrupter } from '../engine/interrupt/interrupter.ts';
 import { GuestMemory } from '../engine/memory.ts';
 import { GuestError } from '../errors.ts';
@@ -53,6 +53,7 @@ export class Vm implements Guest {
 
   readonly #interrupter: Interrupter;
   readonly #memories: Memories;
+  readonly #refused: RefusedGrowths;
   readonly #allocate: GuestFunction;
   readonly #stdout: LineBuffer;
   readonly #stderr: LineBuffer;
@@ -76,6 +77,7 @@ export class Vm implements Guest {
     this.#stdout = new LineBuffer(line => this.host.log(INFO, line));
     this.#stderr = new LineBuffer(line => this.host.log(ERROR, line));
 
+    this.#refused = new RefusedGrowths(interrupter.memory);
     this.#memories = makeMemories(spec.compiled, interrupter.memory);
     const [memory] = this.#memories.own;
     this.memory = memory === undefined ? NO_MEMORY : new GuestMemory(memory);
@@ -153,6 +155,8 @@ export class Vm implements Guest {
     } catch (error) {
       throw this.#kill(error, context, callback, inside && interrupter.leave());
     } finally {
+      const refused = this.#refused.take();
+      if (refused !== 0) context.state.counters.limitHits.memory += refused;
       if (this.#stdioUsed) this.#flushStdio();
       this.host = outer;
     }

@@ -51,7 +51,7 @@ test('a filter has every default', () => {
     allowOnHeadersStopIteration: false,
     limits: {
       memory: 16 * 1024 * 1024,
-      tableElements: 65_536,
+      tableElements: 32_768,
       callTime: 10,
       startTime: 1000,
       bufferedBody: 1024 * 1024,

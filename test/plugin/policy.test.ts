@@ -198,3 +198,17 @@ test('a plugin without streams ends when it is retired, and its VM when all that
   r.start({ name: 'c' });
   assert.equal(r.puppets.length, 2, 'nobody kept the VM');
 });
+
+test('memory.grow beyond the limit fails for the guest and is counted', async () => {
+  const r = await rig({
+    proxy_on_request_headers: p => {
+      assert.equal(p.call('grow', 1), 2, 'pages before');
+      for (let i = 0; i < 3; i++) assert.equal(p.call('grow', 100), -1);
+      assert.equal(p.size, 3 * 65_536);
+    },
+  });
+  const plugin = r.start({ limits: { memory: 4 * 65_536 } });
+  assert.deepEqual(new Drive(r.chain(plugin)).headers(true).events, ['> headers end']);
+  r.check();
+  assert.equal(plugin.counters.limitHits.memory, 3);
+});

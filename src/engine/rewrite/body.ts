@@ -17,6 +17,8 @@ import { lebLength, type Writer } from './writer.ts';
 const LEAF = 256;
 /** V8's limit. */
 const LONGEST_BODY = 7_654_321;
+/** memory.grow */
+const GROW = 0x40;
 /** `drop; i64.const 0`: in place of the time to wait. */
 const NO_WAIT = Uint8Array.of(0x1a, 0x42, 0);
 
@@ -151,8 +153,8 @@ export class Bodies {
     if (kind === op.BRANCH_IF) this.#paths.branch(this.#label(r), at);
     else if (kind >= op.CALL && kind <= op.CALL_REF) this.#call(kind, opcode, at, r);
     else if (kind !== 0) {
-      if (opcode === 0x40) this.#check(at); // memory.grow
-      skipImmediates(r, kind, this.#context);
+      if (opcode === GROW) this.#help(this.#context.helpers.grow(memoryIndex(r, this.#context)), at, r.at);
+      else skipImmediates(r, kind, this.#context);
     } else if (opcode >= op.GC && opcode <= op.ATOMIC) this.#prefixed(opcode, at, r);
     else refuseUnknown(opcode, -1, `function ${this.#index}`);
     return false;

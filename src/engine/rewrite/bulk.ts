@@ -11,6 +11,8 @@ const I64 = 0x7e;
 const VOID = 0x40;
 /** Longest copy or fill in one go, as an i32.const or i64.const has it: 1 MiB, some 50 microseconds. */
 const CHUNK = [0x80, 0x80, 0xc0, 0x00];
+/** Byte in the page of the flag where failed growths are counted, as a 32-bit word. */
+export const REFUSED_AT = 4;
 /** Parameters of both functions: where to, where from (or with what), how many. */
 const TO = 0;
 const FROM = 1;
@@ -95,6 +97,19 @@ export function fillFunction(memory: number, wide: boolean, check: Uint8Array): 
   fill();
   code.raw(0x0b);
   return { type: signature(wide, false, wide), body: code.done() };
+}
+
+/** (pages) -> pages: memory.grow, and a mark in the page of the interruption flag when it failed. */
+export function growFunction(memory: number, wide: boolean, flag: number, check: Uint8Array): Appended {
+  const code = new Code();
+  code.raw(0, ...check).get(0);
+  code.raw(0x40).out.leb(memory);
+  code.raw(0x22, 0, wide ? 0x42 : 0x41, 0x7f, wide ? 0x51 : 0x46, 0x04, VOID);
+  // i32.atomic.rmw.add (memory flag) offset=4
+  code.raw(0x41, 0, 0x41, 1, 0xfe, 0x1e, 0x42).out.leb(flag);
+  code.raw(REFUSED_AT, 0x1a, 0x0b).get(0).raw(0x0b);
+  const type = wide ? I64 : I32;
+  return { type: Uint8Array.of(0x60, 1, type, 1, type), body: code.done() };
 }
 
 /**

@@ -1,7 +1,7 @@
-import { type Appended, copyFunction, fillFunction } from './bulk.ts';
+import { type Appended, copyFunction, fillFunction, growFunction } from './bulk.ts';
 import type { Counts } from './immediates.ts';
 
-/** The functions appended for memory.fill and memory.copy: one per memory, one per pair, made when first used. */
+/** The functions appended for memory.fill, memory.copy and memory.grow: one per memory, one per pair, made when first used. */
 export class Helpers {
   readonly #byKey = new Map<string, number>();
   readonly all: Appended[] = [];
@@ -25,6 +25,12 @@ export class Helpers {
   copy(to: number, from: number): number {
     const wide = [this.#wide[to]!, this.#wide[from]!] as const;
     return this.#get(`${to} ${from}`, () => copyFunction([to, from], wide, this.#check));
+  }
+
+  /** Index of the function that does memory.grow. */
+  grow(memory: number): number {
+    const flag = this.#counts.memories;
+    return this.#get(`grow ${memory}`, () => growFunction(memory, this.#wide[memory]!, flag, this.#check));
   }
 
   #get(key: string, make: () => Appended): number {

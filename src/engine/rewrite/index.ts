@@ -8,6 +8,7 @@ import { Shape } from './shape.ts';
 
 export { INTERRUPT_IMPORT } from './assemble.ts';
 
+export { REFUSED_AT } from './bulk.ts';
 export { ENGINE_MODULE } from './shape.ts';
 
 /** A memory that the host makes for each instance, imported from ENGINE_MODULE. */
