@@ -1,6 +1,6 @@
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { WeirError } from '../../errors.ts';
+import { PluginError } from '../../errors.ts';
 import { ownThread } from './cpu-time.ts';
 import type { Assignment } from './protocol.ts';
 import { Slot } from './slot.ts';
@@ -39,7 +39,7 @@ export class Interrupter {
 
   /**
    * The one of this thread, being watched. The first call starts the watchdog.
-   * @throws WeirError when that fails; the next call tries again
+   * @throws PluginError when that fails; the next call tries again
    */
   static ofThread(): Promise<Interrupter> {
     own ??= Interrupter.#start().catch(error => {
@@ -58,7 +58,7 @@ export class Interrupter {
   /**
    * A callback begins; it may take `budget` ms, and is interrupted at most 5 ms later on an idle machine. Within
    * another one nothing is begun: the outermost one's budget is for all.
-   * @throws WeirError PLUGIN_DOWN when nobody would interrupt it; then there is nothing to leave
+   * @throws PluginError PLUGIN_DOWN when nobody would interrupt it; then there is nothing to leave
    */
   enter(budget: number): void {
     this.#slot.enter(budget);
@@ -100,7 +100,7 @@ export class Interrupter {
           process.emitWarning(`the watchdog of callbacks ended (${reason}); another one is started`);
           this.#watchAgain();
         } else
-          reject(new WeirError('PLUGIN_DOWN', `the watchdog of callbacks could not be started: ${reason}`));
+          reject(new PluginError('PLUGIN_DOWN', `the watchdog of callbacks could not be started: ${reason}`));
       });
     });
   }

@@ -1,4 +1,4 @@
-import { WeirError } from '../../errors.ts';
+import { PluginError } from '../../errors.ts';
 import {
   ASLEEP,
   AWAKE,
@@ -33,7 +33,7 @@ export class Slot {
     this.#idle = Atomics.load(this.#words, SLOT);
   }
 
-  /** @throws WeirError when nobody would interrupt the callback: then there is nothing to leave. */
+  /** @throws PluginError when nobody would interrupt the callback: then there is nothing to leave. */
   enter(budget: number): void {
     if (this.#depth > 0) {
       this.#depth++;
@@ -96,7 +96,7 @@ export class Slot {
 
   #reopen(): void {
     if (!this.#watched || (Atomics.load(this.#words, SLOT) & STATE) !== FLAGGED) {
-      throw new WeirError(
+      throw new PluginError(
         'PLUGIN_DOWN',
         'no callback can run now: the watchdog that would end it is being started again',
       );
