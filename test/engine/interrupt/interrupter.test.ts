@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Worker } from 'node:worker_threads';
 import { Interrupter } from '../../../src/engine/interrupt/interrupter.ts';
 import { QUIET } from '../../../src/engine/interrupt/protocol.ts';
-import { WeirError } from '../../../src/errors.ts';
+import { PluginError } from '../../../src/errors.ts';
 import { makeGuest } from './guest.ts';
 
 const workers: Worker[] = [];
@@ -82,7 +82,7 @@ test('a watchdog that died is replaced; until then nobody enters', async () => {
     const before = workers.length;
     const warned = once(process, 'warning');
     await workers.at(-1)!.terminate();
-    assert.throws(() => interrupter.enter(1), { name: WeirError.name, code: 'PLUGIN_DOWN' });
+    assert.throws(() => interrupter.enter(1), { name: PluginError.name, code: 'PLUGIN_DOWN' });
     assert.match(String((await warned)[0]), /watchdog/);
     const deadline = performance.now() + 20_000;
     for (;;) {

@@ -4,7 +4,7 @@ import { ASLEEP, AWAKE, BELL, FLAG, FLAGGED, RUNNING, SLOT } from '../../../src/
 import { Slot } from '../../../src/engine/interrupt/slot.ts';
 import { Watch } from '../../../src/engine/interrupt/watch.ts';
 import { Watchdog } from '../../../src/engine/interrupt/watchdog.ts';
-import { WeirError } from '../../../src/errors.ts';
+import { PluginError } from '../../../src/errors.ts';
 import { explore, type Model, type World } from './explore.ts';
 
 /** The real watchdog; it sleeps after 1 ms without a callback. */
@@ -67,7 +67,7 @@ function entered(slot: Slot): boolean {
     slot.enter(1);
     return true;
   } catch (error) {
-    if (error instanceof WeirError) return false;
+    if (error instanceof PluginError) return false;
     throw error;
   }
 }
