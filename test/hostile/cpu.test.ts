@@ -87,7 +87,6 @@ describe('an endless loop of any kind is interrupted', () => {
     ['loop-grow-zero', 'around memory.grow(0)'],
     ['loop-fill', 'around memory.fill of the whole memory'],
     ['loop-copy', 'around memory.copy of the whole memory'],
-    ['loop-table-fill', 'around table.fill'],
     ['loop-wait', 'around a wait for a notification'],
     ['loop-catch-all', 'around a try that catches everything'],
   ] as const) {
@@ -96,6 +95,8 @@ describe('an endless loop of any kind is interrupted', () => {
   // The log of the tests keeps them all.
   const few = { limits: { logLines: 10 } };
   interrupted('around long log lines', { guest: 'loop-log-big', filter: few });
+  const tables = { limits: { tableElements: 65_536 } };
+  interrupted('around table.fill', { guest: 'loop-table-fill', filter: tables });
   interrupted('a call at the tail', { guest: 'loop-tail' }, { frame: 'again' });
   interrupted('calls at the tail, of three functions', { guest: 'loop-tail-mutual' }, { frame: 'p' });
   interrupted('a call at the tail through a table', { guest: 'loop-tail-indirect' }, { frame: 'again' });
@@ -104,8 +105,12 @@ describe('an endless loop of any kind is interrupted', () => {
   interrupted('memory.copy of 256 MiB', { guest: 'loop-copy', filter: { limits: { memory: '256MiB' } } });
 
   hostile(
-    'proc_exit that is caught, and a loop: the exit counts',
+    'after proc_exit that it caught',
     { guest: 'loop-catch-exit' },
-    { status: 503, kind: 'exit', report: { code: 'GUEST_EXIT', callback: 'proxy_on_request_headers' } },
+    {
+      status: 503,
+      kind: 'interruption',
+      report: { code: 'GUEST_TIMEOUT', callback: 'proxy_on_request_headers', frame: 'evil' },
+    },
   );
 });

@@ -38,10 +38,11 @@ describe('code without a loop is interrupted', () => {
   interrupted('memory.init', { guest: { ...bulk([0, 0, 4 * MIB], 8, 0, 0), memories: FULL_MEMORY, data } });
   interrupted('memory.grow', { guest: spread([...i32(0), 0x40, 0, DROP], 500_000) });
   const table = 60_000;
+  const filter = { limits: { tableElements: table } };
   const fill = spread([...i32(0), ...NULL_FUNCTION, ...i32(table), 0xfc, 17, 0], 50_000);
-  interrupted('table.fill', { guest: { ...fill, table } });
-  interrupted('table.copy', { guest: { ...bulk([0, 1, table - 1], 14, 0, 0), table } });
-  interrupted('table.init', { guest: { ...bulk([0, 0, table], 12, 0, 0), table, elements: table } });
+  interrupted('table.fill', { guest: { ...fill, table }, filter });
+  interrupted('table.copy', { guest: { ...bulk([0, 1, table - 1], 14, 0, 0), table }, filter });
+  interrupted('table.init', { guest: { ...bulk([0, 0, table], 12, 0, 0), table, elements: table }, filter });
   interrupted('square roots', { guest: spread(roots(1000), 10_000) });
   const few = { limits: { logLines: 10 } };
   const line = [...i32(2), ...i32(0), ...i32(131_072), CALL, 0, DROP];

