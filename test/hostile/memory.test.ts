@@ -6,26 +6,28 @@ import { limitHits, ofEvil } from './harness.ts';
 
 const MIB = 1024 * 1024;
 const LIMIT = 16 * MIB;
+/** Fresh pages cost time, on a busy machine much of it. */
+const LONG = { callTime: '200ms' };
 /** What the guests that grow tables compare with. */
-const TABLES = { tableElements: 65_536 };
+const TABLES = { ...LONG, tableElements: 65_536 };
 const HEADERS = 'proxy_on_request_headers';
 
 describe('a guest that takes all the memory it can get', () => {
   hostile(
     'stays within limits.memory, and lives on',
-    { guest: 'bomb' },
+    { guest: 'bomb', filter: { limits: LONG } },
     { status: 200, also: outcome => assert.equal(ofEvil(outcome, 'memory_bytes'), LIMIT) },
   );
 
   hostile(
     'stays within a limit of its own',
-    { guest: 'bomb', filter: { limits: { memory: '192KiB' } } },
+    { guest: 'bomb', filter: { limits: { memory: '192KiB', ...LONG } } },
     { status: 200, also: outcome => assert.equal(ofEvil(outcome, 'memory_bytes'), 192 * 1024) },
   );
 
   hostile(
     'has a VM for each request',
-    { guest: 'bomb', filter: { isolation: 'request', limits: { callTime: '200ms' } }, requests: 10 },
+    { guest: 'bomb', filter: { isolation: 'request', limits: LONG }, requests: 10 },
     { status: 200 },
   );
 
@@ -85,7 +87,7 @@ describe('a guest that needs too much is refused when it is loaded', () => {
   refused(
     'a table',
     { guest: 'table-minimum' },
-    /needs 1000000 table elements.*limits\.tableElements is 65536/,
+    /needs 1000000 table elements.*limits\.tableElements is \d+/,
   );
 });
 
@@ -125,11 +127,7 @@ describe('a large module', () => {
   const table = [0x02, 0x40, 0x41, 0, 0x0e, 0xf0, 0xff, 3, ...new Array<number>(65_521).fill(0), 0x0b];
   const blocks = [...repeat([0x02, 0x40], 50_000), ...repeat([0x0b], 50_000)];
   const large = (title: string, guest: Handmade, limits = {}) =>
-    hostile(
-      title,
-      { guest, filter: { limits: { callTime: '200ms', ...limits } }, requests: 3 },
-      { status: 200 },
-    );
+    hostile(title, { guest, filter: { limits: { ...LONG, ...limits } }, requests: 3 }, { status: 200 });
 
   large('20 MiB of data in a memory that has room', { memories: [[321]], data }, { memory: '64MiB' });
   large('200,000 functions', { functions: Array.from({ length: 200_000 }, () => []) });
