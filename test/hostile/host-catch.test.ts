@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { checkFilters } from '../../src/runtime/weir.ts';
 import { MemoryLog } from '../support/log.ts';
 import { weirConfig } from '../support/weir.ts';
@@ -110,14 +111,41 @@ test('a guest that catches what is not allowed at its start does not start', asy
   );
 });
 
-test('what a hostcall promised with the stack nearly full is kept', async t => {
+/** The digit of no hostcall. */
+const NONE = 9;
+
+test('hostcalls with the stack nearly full: what they promise is kept, whether they fail or not', async t => {
   const swarm = await startSwarm(t, 'host-catch', {
-    resumed: { env: { K: 'P' }, limits: { pauseTime: '300ms', callTime: '200ms', memory: '1MiB' } },
+    dive: { env: { K: 'Q' }, limits: { pauseTime: '300ms', callTime: '500ms', memory: '1MiB' } },
   });
-  for (let i = 0; i < 60; i++) {
-    const { status } = await swarm.send('resumed');
-    // It was resumed, or its VM died of the full stack; but nobody forgot it.
-    assert.ok(status === 200 || status === 503, `${i}: ${status}`);
+  const send = async (op: number, depth: number) => {
+    const { status } = await swarm.send('dive', { path: `/${op}${String(depth).padStart(5, '0')}` });
+    // Until a new VM may be made.
+    if (status === 503) await sleep(3);
+    return status;
+  };
+  /** The least depth at which there is too little room: it changes once, when V8 compiles the guest anew. */
+  const limit = async (op: number) => {
+    let fine = 100;
+    let deadly = 99_999;
+    while (deadly - fine > 1) {
+      const middle = (fine + deadly) >> 1;
+      if ((await send(op, middle)) === 503) deadly = middle;
+      else fine = middle;
+    }
+    return deadly;
+  };
+  await limit(NONE);
+  const most = await limit(NONE);
+  const seen = new Set<number | 'reset'>();
+  for (const op of [0, 1, 2, 3, 4, 5]) {
+    for (let depth = (await limit(op)) - 16; depth < most + 4; depth += 6) {
+      const status = await send(op, depth);
+      seen.add(status);
+      // It goes on, was answered, or its VM died of the full stack; but nobody forgot it.
+      assert.ok(status === 200 || status === 418 || status === 503, `op ${op} at ${depth}: ${status}`);
+    }
   }
+  assert.deepEqual([...seen].sort(), [200, 418, 503]);
   await swarm.survived();
 });

@@ -58,7 +58,6 @@ const ways = Object.keys(WAYS) as (keyof typeof WAYS)[];
 
 for (const onFailure of ['reload', 'closed', 'open'] as const) {
   for (const isolation of ['shared', 'request'] as const) {
-    if (isolation === 'request' && onFailure === 'closed') continue;
     test(`onFailure: ${onFailure}, isolation: ${isolation}: every death in every callback`, async t => {
       const cases = letters.flatMap(letter => ways.map(way => [letter, way] as const));
       const filters: Record<string, EvilFilter> = {};

@@ -104,7 +104,7 @@ test('floods in the response: the client gets what fits, and all of it', async t
   assert.equal(metrics.limitHits('t', 'bufferedBody'), 985);
 });
 
-for (const letter of ['a', 'd', 'g', 'h', 'j', 'n', 'q']) {
+for (const letter of ['a', 'd', 'j', 'q']) {
   const what = letter === 'd' ? 'a field that grows' : FLOODS[letter]!.what;
   test(`with limits as they are by default, others don't notice ${what}`, async t => {
     const outcome = await attack(t, {

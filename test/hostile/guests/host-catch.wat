@@ -4,8 +4,7 @@
 (global $kind (mut i32) (i32.const 0))
 (global $throws (mut i32) (i32.const 0))
 (global $left (mut i32) (i32.const 0))
-(global $resumed (mut i32) (i32.const 0))
-(data (i32.const 128) "x-afteryesstill hererequest\00path")
+(data (i32.const 128) "x-afteryesstill hererequest\00path:path")
 
 (func $is (param i32) (result i32) (i32.eq (global.get $kind) (local.get 0)))
 (func $allocate (export "proxy_on_memory_allocate") (param i32) (result i32)
@@ -36,16 +35,38 @@
   (if (i32.gt_s (global.get $left) (i32.const 0)) (then
     (try (do
       (drop (call $proxy_add_header_map_value (i32.const 0) (i32.const 128) (i32.const 7) (i32.const 135) (i32.const 3)))
-      (if (i32.eqz (call $proxy_continue_stream (i32.const 0))) (then (global.set $resumed (i32.const 1)))))
+      (drop (call $proxy_continue_stream (i32.const 0))))
     (catch_all))))
   (local.get $n))
 
-;; Frames of another size first, so that the stack is full at another place.
-(global $pad (mut i32) (i32.const 0))
-(func $padded (param $n i32) (result i32) (local i64 i64 i64)
-  (if (result i32) (i32.eqz (local.get $n))
-    (then (call $deep_calls (i32.const 0)))
-    (else (i32.add (call $padded (i32.sub (local.get $n) (i32.const 1))) (i32.const 1)))))
+;; Down as many frames as the path says, and a hostcall there: the stack may be full in the host's own frames.
+(func $down (param $n i32) (param $op i32)
+  (if (local.get $n)
+    (then (call $down (i32.sub (local.get $n) (i32.const 1)) (local.get $op)) (drop (i32.load (i32.const 0))))
+    (else (try (do (call $bottom (local.get $op))) (catch_all)))))
+(func $bottom (param $op i32)
+  (if (i32.eqz (local.get $op)) (then (drop (call $proxy_continue_stream (i32.const 0)))))
+  (if (i32.eq (local.get $op) (i32.const 1)) (then
+    (drop (call $proxy_send_local_response (i32.const 418) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)
+      (i32.const 0) (i32.const 0) (i32.const -1)))))
+  (if (i32.eq (local.get $op) (i32.const 2)) (then
+    (drop (call $proxy_add_header_map_value (i32.const 0) (i32.const 128) (i32.const 7) (i32.const 135) (i32.const 3)))))
+  (if (i32.eq (local.get $op) (i32.const 3)) (then (drop (call $value))))
+  (if (i32.eq (local.get $op) (i32.const 4)) (then (drop (call $proxy_log (i32.const 2) (i32.const 138) (i32.const 10)))))
+  (if (i32.eq (local.get $op) (i32.const 5)) (then
+    (drop (call $proxy_set_property (i32.const 128) (i32.const 7) (i32.const 135) (i32.const 3))))))
+;; Path "/OPNNNNN": the op's digit, the depth in five. Then, with room again: it stops if it is told that it goes on.
+(func $dive (result i32) (local $at i32) (local $n i32) (local $i i32)
+  (drop (call $proxy_get_header_map_value (i32.const 0) (i32.const 160) (i32.const 5) (i32.const 256) (i32.const 260)))
+  (local.set $at (i32.load (i32.const 256)))
+  (local.set $i (i32.const 2))
+  (loop $digit
+    (local.set $n (i32.add (i32.mul (local.get $n) (i32.const 10))
+      (i32.sub (i32.load8_u (i32.add (local.get $at) (local.get $i))) (i32.const 48))))
+    (local.set $i (i32.add (local.get $i) (i32.const 1)))
+    (br_if $digit (i32.lt_u (local.get $i) (i32.const 7))))
+  (call $down (local.get $n) (i32.sub (i32.load8_u offset=1 (local.get $at)) (i32.const 48)))
+  (try (result i32) (do (i32.eqz (call $proxy_continue_stream (i32.const 0)))) (catch_all (i32.const 0))))
 
 (func $act
   ;; u: nobody catches; c: it catches its own.
@@ -87,13 +108,8 @@
 (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
   ;; The letter after it says in which callback it acts; none: here.
   (if (i32.eqz (i32.load8_u (i32.const 1027))) (then (call $act)))
-  ;; P: it stops when it was told that it will be resumed. Other stacks each time.
-  (if (call $is (i32.const 0x50)) (then
-    (global.set $resumed (i32.const 0))
-    (global.set $left (i32.const 400))
-    (global.set $pad (i32.add (global.get $pad) (i32.const 1)))
-    (drop (call $padded (global.get $pad)))
-    (return (global.get $resumed))))
+  ;; Q: see $dive.
+  (if (call $is (i32.const 0x51)) (then (return (call $dive))))
   (i32.const 0))
 (func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32)
   (if (i32.eq (i32.load8_u (i32.const 1027)) (i32.const 0x67)) (then (call $act)))
