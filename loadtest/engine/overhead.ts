@@ -38,8 +38,9 @@ import {
 
 /** How often each variant is compiled: where code lies in memory decides more than a check does. */
 const COPIES = 4;
-/** µs of CPU of one turn. */
+/** µs of CPU of one turn; of whole requests, so that garbage is collected in each. */
 const TURN = 4_000;
+const REQUESTS_TURN = 15_000;
 /** µs of CPU before anything counts, at the most. */
 const WARM_UP = 400_000;
 /** µs of CPU after the first function of a loop has been optimised: the others follow. */
@@ -79,11 +80,11 @@ function turnOf(call: Call, calls: number): () => number {
   };
 }
 
-/** How many calls make a turn. */
-function callsPerTurn(call: Call): number {
+/** How many calls take that many µs. */
+function callsIn(call: Call, turn: number): number {
   const start = cpuTime();
   let calls = 0;
-  while (cpuTime() - start < TURN) {
+  while (cpuTime() - start < turn) {
     call();
     calls++;
   }
@@ -106,9 +107,9 @@ function loopOf(compiled: CompiledModule, n: number): Call {
   return () => run(n);
 }
 
-function measure(name: string, copies: readonly (readonly Call[])[], time: number): Row {
+function measure(name: string, copies: readonly (readonly Call[])[], turn: number, time: number): Row {
   const rounds = copies.flatMap(variants => {
-    const calls = callsPerTurn(variants[0]!);
+    const calls = callsIn(variants[0]!, turn);
     return interleave(
       variants.map(call => turnOf(call, calls)),
       time / copies.length,
@@ -131,7 +132,7 @@ async function loopRow(loop: Loop, time: number): Promise<Row> {
     if (new Set(variants.map(run => run())).size > 1) throw new Error(`${loop.name}: results differ`);
     copies.push(variants);
   }
-  return measure(loop.name, copies, time);
+  return measure(loop.name, copies, TURN, time);
 }
 
 async function filterRow(filter: Shipped, time: number): Promise<Row> {
@@ -149,10 +150,10 @@ async function filterRow(filter: Shipped, time: number): Promise<Row> {
   });
   const results = variants.map(run => run().join());
   if (new Set(results).size > 1) throw new Error(`${filter.name}: results differ`);
-  const calls = callsPerTurn(variants[0]!);
+  const calls = callsIn(variants[0]!, TURN);
   const start = cpuTime();
   while (cpuTime() - start < variants.length * WARM_UP) for (const run of variants) turnOf(run, calls)();
-  return measure(filter.name, [variants], time);
+  return measure(filter.name, [variants], REQUESTS_TURN, time);
 }
 
 const rowText = ({ name, base, ratio, control }: Row, unit: string) => ({
@@ -167,12 +168,12 @@ const filters = SHIPPED.filter(({ name }) => chosen(name));
 const loopRows: Row[] = [];
 for (const loop of loops) {
   progress(loop.name);
-  loopRows.push(await loopRow(loop, (seconds * 0.4) / loops.length));
+  loopRows.push(await loopRow(loop, (seconds * 0.3) / loops.length));
 }
 const filterRows: Row[] = [];
 for (const filter of filters) {
   progress(filter.name);
-  filterRows.push(await filterRow(filter, (seconds * 0.4) / filters.length));
+  filterRows.push(await filterRow(filter, (seconds * 0.5) / filters.length));
 }
 progress('');
 
