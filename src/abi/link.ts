@@ -4,6 +4,7 @@ import { ModuleError } from '../errors.ts';
 import type { HostcallFactory, HostcallTable } from './guest.ts';
 import { HOSTCALLS } from './hostcalls/index.ts';
 import { UNIMPLEMENTED } from './hostcalls/unimplemented.ts';
+import { EMSCRIPTEN_TYPES, HOSTCALL_TYPES, signatureOf, signatureText } from './signatures.ts';
 import type { AbiVersion } from './types.ts';
 
 /** Markers, newest first: a module that exports several is run as the newest. */
@@ -52,6 +53,23 @@ function importTables(abi: AbiVersion, wasi: HostcallTable): Readonly<Record<str
   return { env: HOSTCALLS[abi], wasi_snapshot_preview1: wasi, wasi_unstable: wasi };
 }
 
+/** Their signatures; hostcalls that have none here are linked unseen. */
+function importTypes(abi: AbiVersion, wasi: SignatureTable): Readonly<Record<string, SignatureTable>> {
+  return {
+    env: { ...HOSTCALL_TYPES[abi], ...EMSCRIPTEN_TYPES },
+    wasi_snapshot_preview1: wasi,
+    wasi_unstable: wasi,
+  };
+}
+
+type SignatureTable = Readonly<Record<string, string>>;
+
+/** The functions of WASI that a module may import, and their signatures. */
+export interface Wasi {
+  readonly table: HostcallTable;
+  readonly types: SignatureTable;
+}
+
 function whereKnown(name: string): string {
   const versions = (Object.keys(HOSTCALLS) as AbiVersion[]).filter(v => Object.hasOwn(HOSTCALLS[v], name));
   return versions.length > 0 ? ` (ABI ${versions.join(' and ')} has it)` : '';
@@ -61,7 +79,7 @@ function whereKnown(name: string): string {
  * Checks a compiled module against the ABI and links it.
  * @throws ModuleError MODULE_NO_ABI, MODULE_IMPORT_UNKNOWN (names every one), MODULE_EXPORT_INVALID
  */
-export function link({ module, facts }: CompiledModule, wasi: HostcallTable): Linkage {
+export function link({ module, facts }: CompiledModule, wasi: Wasi): Linkage {
   const exports = WebAssembly.Module.exports(module);
   const abi = abiVersion(exports);
   if (abi === null) {
@@ -72,16 +90,23 @@ export function link({ module, facts }: CompiledModule, wasi: HostcallTable): Li
   }
   const functions = new Set(exports.filter(e => e.kind === 'function').map(e => e.name));
 
-  const tables = importTables(abi, wasi);
+  const tables = importTables(abi, wasi.table);
+  const types = importTypes(abi, wasi.types);
   const imports: LinkedImport[] = [];
   const unknown: string[] = [];
+  let index = 0;
   for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
     if (from === ENGINE_MODULE) continue;
     const table = Object.hasOwn(tables, from) ? tables[from] : undefined;
     const make = table !== undefined && Object.hasOwn(table, name) ? table[name] : undefined;
+    const actual = kind === 'function' ? facts.imports[index++] : undefined;
+    const letters = types[from]?.[name];
     if (kind !== 'function') unknown.push(`${from}.${name} (a ${kind})`);
     else if (make === undefined) unknown.push(`${from}.${name}${from === 'env' ? whereKnown(name) : ''}`);
-    else imports.push({ module: from, name, make });
+    else if (letters !== undefined && actual !== signatureOf(letters)) {
+      const wanted = signatureText(signatureOf(letters));
+      unknown.push(`${from}.${name} as ${signatureText(actual ?? '')}, which is ${wanted}`);
+    } else imports.push({ module: from, name, make });
   }
   if (unknown.length > 0) {
     throw new ModuleError(
@@ -111,14 +136,35 @@ export function link({ module, facts }: CompiledModule, wasi: HostcallTable): Li
       'the module exports no allocator: proxy_on_memory_allocate or malloc',
     );
   }
+  const start = startFunctions(functions);
+  checkExports(facts.exports, [...start, ...callbacks.map(e => e.name)], allocator);
   return {
     abi,
     imports,
     allocator,
-    start: startFunctions(functions),
+    start,
     callbacks: new Set(callbacks.map(e => e.name)),
     changesBodies: imports.some(i => i.name === 'proxy_set_buffer_bytes'),
   };
+}
+
+/** What is called must take what we call it with: i32 only, and at most one result. @throws ModuleError */
+function checkExports(exports: SignatureTable, called: readonly string[], allocator: string): void {
+  const wrong = called.find(name => !/^i*:i?$/.test(exports[name] ?? ''));
+  if (wrong !== undefined) {
+    const actual = signatureText(exports[wrong] ?? '');
+    throw new ModuleError(
+      'MODULE_EXPORT_INVALID',
+      `the export ${wrong} is ${actual}: what the host calls takes i32 only, and returns an i32 or nothing`,
+    );
+  }
+  if (!/^i+:i$/.test(exports[allocator] ?? '')) {
+    const actual = signatureText(exports[allocator] ?? '');
+    throw new ModuleError(
+      'MODULE_EXPORT_INVALID',
+      `the allocator ${allocator} is ${actual}, not (i32) -> i32`,
+    );
+  }
 }
 
 /** Specification, "Integration": a reactor has `_initialize` and perhaps `main`; a command has `_start`. */

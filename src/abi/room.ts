@@ -13,21 +13,28 @@ export function fits(host: Host, fields: RawFields): boolean {
   return false;
 }
 
-/**
- * Whether a guest may put another field into the map. Bytes are counted exactly only when what guests added so far
- * could have made it too large.
- */
-export function hasRoom(host: Host, fields: FieldMap, name: string, bytes: number): boolean {
+/** Whether a guest may put so many bytes into any map: asked before they are read. */
+export function canHold(host: Host, bytes: number): boolean {
+  if (bytes <= host.limits.headerBytes) return true;
+  host.hit('headerBytes');
+  return false;
+}
+
+/** Whether a guest may put a field of so many bytes into the map, in place of those of that name or beside them. */
+export function hasRoom(
+  host: Host,
+  fields: FieldMap,
+  name: string,
+  bytes: number,
+  replaces: boolean,
+): boolean {
   const { headerCount, headerBytes } = host.limits;
-  // A full map may still have a value replaced: one that grows by it is one too many, and no more than that.
-  if (
-    fields.raw.length > 2 * headerCount ||
-    (fields.raw.length === 2 * headerCount && fields.get(name) === undefined)
-  ) {
+  const full = fields.raw.length >= 2 * headerCount;
+  if (full && !(replaces && fields.get(name) !== undefined)) {
     host.hit('headerCount');
     return false;
   }
-  if (fields.reserve(bytes, headerBytes)) return true;
+  if (fields.reserve(bytes, headerBytes, replaces ? name : '')) return true;
   host.hit('headerBytes');
   return false;
 }

@@ -36,6 +36,14 @@ export function bytesOf(raw: readonly string[]): number {
   return bytes;
 }
 
+function bytesOfField(raw: readonly string[], lower: string): number {
+  let bytes = 0;
+  for (let i = 0; i < raw.length; i += 2) {
+    if (same(raw[i]!, lower)) bytes += lower.length + raw[i + 1]!.length;
+  }
+  return bytes;
+}
+
 /** Removes every field of that name, in place; true when there was one. `lower` must be lower-case. */
 export function removeField(raw: RawFields, lower: string): boolean {
   let to = 0;
@@ -57,26 +65,37 @@ export function removeField(raw: RawFields, lower: string): boolean {
  * nothing changed, when it is not a legal field: no filter can smuggle in a line break or a pseudo header.
  */
 export class FieldMap {
-  raw: RawFields;
+  #raw: RawFields;
+  /** At least the bytes that are in there; -1: not counted. */
+  #bytes = -1;
   /** True once a filter changed anything. */
   mutated = false;
 
   constructor(raw: RawFields = []) {
-    this.raw = raw;
+    this.#raw = raw;
   }
 
-  /** Bytes that may have been added since they were last counted; -1: never counted. */
-  #added = -1;
+  get raw(): RawFields {
+    return this.#raw;
+  }
 
-  /** Room for so many bytes more, if the whole map stays within `most`. Counts only when it could be too large. */
-  reserve(bytes: number, most: number): boolean {
-    if (this.#added < 0) this.#added = bytesOf(this.raw);
-    this.#added += bytes;
-    if (this.#added <= most) return true;
-    // What was removed or replaced since is not in there any more.
-    const now = bytesOf(this.raw);
-    this.#added = now + bytes > most ? now : now + bytes;
-    return now + bytes <= most;
+  set raw(raw: RawFields) {
+    this.#raw = raw;
+    this.#bytes = -1;
+  }
+
+  /**
+   * Room for so many bytes more, if the whole map stays within `most`; the values of the field `replaced` go in return.
+   * Counts exactly only when what was added so far could have made it too large.
+   */
+  reserve(bytes: number, most: number, replaced = ''): boolean {
+    if (this.#bytes < 0) this.#bytes = bytesOf(this.#raw);
+    this.#bytes += bytes;
+    if (this.#bytes <= most) return true;
+    const now = bytesOf(this.#raw);
+    const fits = now + bytes - (replaced === '' ? 0 : bytesOfField(this.#raw, replaced)) <= most;
+    this.#bytes = fits ? now + bytes : now;
+    return fits;
   }
 
   /** How many pairs a guest sees. */

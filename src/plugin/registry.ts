@@ -5,6 +5,7 @@ import { type CompiledModule, sha256 } from '../engine/compile.ts';
 import type { Interrupter } from '../engine/interrupt/interrupter.ts';
 import type { Log } from '../log.ts';
 import { WASI_PREVIEW1 } from '../wasi/index.ts';
+import { WASI_TYPES } from '../wasi/signatures.ts';
 import type { PluginOptions, ProxyWasmPlugin } from './plugin.ts';
 import { RequestPlugin } from './request-plugin.ts';
 import { SharedPlugin } from './shared-plugin.ts';
@@ -15,7 +16,7 @@ import { VmSlot } from './vm-slot.ts';
 export interface VmRegistryOptions {
   readonly log: Log;
   readonly interrupter: Interrupter;
-  /** Shared VMs kept at the most; least recently used ones end when their streams have. Default: no limit. */
+  /** Shared VMs kept at the most; least recently used ones end when their streams have. Default: 256. */
   readonly maxVms?: number;
   /** What modules may import beside the hostcalls of `env`. Default: WASI preview 1. */
   readonly wasi?: HostcallTable;
@@ -33,7 +34,7 @@ export class VmRegistry {
   readonly #interrupter: Interrupter;
   readonly #wasi: HostcallTable;
 
-  constructor({ log, interrupter, maxVms = 1_000_000, wasi = WASI_PREVIEW1 }: VmRegistryOptions) {
+  constructor({ log, interrupter, maxVms = 256, wasi = WASI_PREVIEW1 }: VmRegistryOptions) {
     this.#log = log;
     this.#interrupter = interrupter;
     this.#wasi = wasi;
@@ -57,7 +58,7 @@ export class VmRegistry {
   start(compiled: CompiledModule, options: PluginOptions): ProxyWasmPlugin {
     let linkage = this.#linkages.get(compiled.module);
     if (linkage === undefined) {
-      linkage = link(compiled, this.#wasi);
+      linkage = link(compiled, { table: this.#wasi, types: WASI_TYPES });
       this.#linkages.set(compiled.module, linkage);
     }
     const state = this.state(options);

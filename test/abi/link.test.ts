@@ -1,21 +1,23 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { HOSTCALLS } from '../../src/abi/hostcalls/index.ts';
 import { abiVersion, link } from '../../src/abi/link.ts';
+import { EMSCRIPTEN_TYPES, HOSTCALL_TYPES } from '../../src/abi/signatures.ts';
 import type { AbiVersion } from '../../src/abi/types.ts';
 import type { CompiledModule } from '../../src/engine/compile.ts';
+import { rewrite } from '../../src/engine/rewrite/index.ts';
 import { ModuleError } from '../../src/errors.ts';
 import { WASI_PREVIEW1 } from '../../src/wasi/index.ts';
-import { assemble, VERSIONS } from '../support/guest.ts';
-import { HOSTCALL_TYPES } from '../support/guest-wat.ts';
+import { WASI_TYPES } from '../../src/wasi/signatures.ts';
+import { assemble, LIMITS, VERSIONS } from '../support/guest.ts';
 
-/** As `compile` gives it, for all that linking looks at. */
-const wasm = (text: string): CompiledModule => ({
-  module: new WebAssembly.Module(assemble(`(module ${text})`) as Uint8Array<ArrayBuffer>),
-  facts: { memories: [], catches: false },
-  sha256: '',
-  key: '',
-  size: 0,
-});
+/** As `compile` gives it, but at once. */
+const wasm = (text: string): CompiledModule => {
+  const { bytes, facts } = rewrite(assemble(`(module ${text})`), LIMITS);
+  const module = new WebAssembly.Module(bytes as Uint8Array<ArrayBuffer>);
+  return { module, facts, sha256: '', key: '', size: 0 };
+};
+const WASI = { table: WASI_PREVIEW1, types: WASI_TYPES };
 const marker = (abi: AbiVersion) => `(func (export "proxy_abi_version_${abi.replaceAll('.', '_')}"))`;
 const MEMORY = '(memory (export "memory") 1)';
 const ALLOCATE = '(func (export "proxy_on_memory_allocate") (param i32) (result i32) (i32.const 0))';
@@ -23,7 +25,7 @@ const filter = (rest = '', abi: AbiVersion = '0.2.1') => wasm(`${rest} ${MEMORY}
 
 function refused(module: CompiledModule): { code: string; message: string } {
   try {
-    link(module, WASI_PREVIEW1);
+    link(module, WASI);
   } catch (error) {
     assert.ok(error instanceof ModuleError);
     return { code: error.code, message: error.message };
@@ -33,13 +35,13 @@ function refused(module: CompiledModule): { code: string; message: string } {
 
 for (const abi of VERSIONS) {
   test(`the marker chooses the version (${abi})`, () => {
-    assert.equal(link(filter('', abi), WASI_PREVIEW1).abi, abi);
+    assert.equal(link(filter('', abi), WASI).abi, abi);
   });
 }
 
 test('of several markers the newest counts', () => {
-  assert.equal(link(filter(`${marker('0.1.0')} ${marker('0.2.0')}`, '0.2.1'), WASI_PREVIEW1).abi, '0.2.1');
-  assert.equal(link(filter(marker('0.1.0'), '0.2.0'), WASI_PREVIEW1).abi, '0.2.0');
+  assert.equal(link(filter(`${marker('0.1.0')} ${marker('0.2.0')}`, '0.2.1'), WASI).abi, '0.2.1');
+  assert.equal(link(filter(marker('0.1.0'), '0.2.0'), WASI).abi, '0.2.0');
 });
 
 test('without a marker, or with one that is no function, it is no filter', () => {
@@ -50,6 +52,11 @@ test('without a marker, or with one that is no function, it is no filter', () =>
   assert.equal(abiVersion([]), null);
 });
 
+/** A function type from letters, as in signatures.ts. */
+const typed = (letters: string) => {
+  const params = [...letters.replace('>', '')].map(c => (c === 'l' ? 'i64' : 'i32')).join(' ');
+  return `(func (param ${params}) ${letters.endsWith('>') ? '' : '(result i32)'})`;
+};
 const imported = (from: string, name: string, what = '(func)') => `(import "${from}" "${name}" ${what})`;
 
 test('unknown imports are all named', () => {
@@ -90,10 +97,43 @@ test("another version's hostcall is refused, and the message says which version 
 
 test('every hostcall of a version can be imported', () => {
   for (const abi of VERSIONS) {
-    const all = Object.keys(HOSTCALL_TYPES[abi]).map(name => imported('env', name));
-    const emscripten = imported('env', 'emscripten_notify_memory_growth') + imported('env', 'pthread_equal');
-    assert.equal(link(filter(all.join('') + emscripten, abi), WASI_PREVIEW1).imports.length, all.length + 2);
+    const types = { ...HOSTCALL_TYPES[abi], ...EMSCRIPTEN_TYPES };
+    const all = Object.entries(types).map(([name, letters]) => imported('env', name, typed(letters)));
+    assert.equal(link(filter(all.join(''), abi), WASI).imports.length, all.length);
+    assert.deepEqual(Object.keys(types).sort(), Object.keys(HOSTCALLS[abi]).sort(), 'each has a signature');
   }
+});
+
+test('a hostcall imported with another signature is refused, with both', () => {
+  for (const [from, name, what, text] of [
+    ['env', 'proxy_log', '(func)', '() -> nothing, which is (i32, i32, i32) -> i32'],
+    ['env', 'proxy_log', typed('iii>'), '(i32, i32, i32) -> nothing, which is (i32, i32, i32) -> i32'],
+    ['env', 'proxy_record_metric', typed('ii'), '(i32, i32) -> i32, which is (i32, i64) -> i32'],
+    ['env', 'proxy_done', '(func (result f64))', '() -> f64, which is () -> i32'],
+    ['wasi_unstable', 'proc_exit', typed('i'), '(i32) -> i32, which is (i32) -> nothing'],
+  ] as const) {
+    const { code, message } = refused(filter(imported(from, name, what)));
+    assert.equal(code, 'MODULE_IMPORT_UNKNOWN');
+    assert.equal(message, `the module imports what ABI 0.2.1 does not have: ${from}.${name} as ${text}`);
+  }
+});
+
+test('callbacks, start functions and allocators with other signatures are refused', () => {
+  for (const [text, reason] of [
+    ['(func (export "proxy_on_log") (param i64))', 'the export proxy_on_log is (i64) -> nothing: what'],
+    [
+      '(func (export "proxy_on_done") (result f32) (f32.const 0))',
+      'the export proxy_on_done is () -> f32: what',
+    ],
+    ['(func (export "_initialize") (param f64))', 'the export _initialize is (f64) -> nothing: what'],
+  ] as const) {
+    const { code, message } = refused(filter(text));
+    assert.equal(code, 'MODULE_EXPORT_INVALID');
+    assert.ok(message.startsWith(reason), message);
+  }
+  const malloc = '(func (export "malloc") (param i64) (result i32) (i32.const 0))';
+  const { message } = refused(wasm(`${malloc} ${MEMORY} ${marker('0.2.1')}`));
+  assert.equal(message, 'the allocator malloc is (i64) -> i32, not (i32) -> i32');
 });
 
 test('imports that are no functions are refused', () => {
@@ -131,13 +171,13 @@ test('memory, allocator and callbacks must be what they should be', () => {
 
 test('malloc serves where there is no proxy_on_memory_allocate, and only there', () => {
   const malloc = '(func (export "malloc") (param i32) (result i32) (i32.const 0))';
-  assert.equal(link(wasm(`${MEMORY} ${marker('0.2.1')} ${malloc}`), WASI_PREVIEW1).allocator, 'malloc');
-  assert.equal(link(filter(malloc), WASI_PREVIEW1).allocator, 'proxy_on_memory_allocate');
+  assert.equal(link(wasm(`${MEMORY} ${marker('0.2.1')} ${malloc}`), WASI).allocator, 'malloc');
+  assert.equal(link(filter(malloc), WASI).allocator, 'proxy_on_memory_allocate');
 });
 
 test('what is called at start, in order', () => {
   const f = (name: string) => `(func (export "${name}"))`;
-  const start = (...names: string[]) => link(filter(names.map(f).join('')), WASI_PREVIEW1).start;
+  const start = (...names: string[]) => link(filter(names.map(f).join('')), WASI).start;
   assert.deepEqual(start(), []);
   assert.deepEqual(start('_start'), ['_start']);
   assert.deepEqual(start('_initialize'), ['_initialize']);
@@ -150,8 +190,11 @@ test('what is called at start, in order', () => {
 });
 
 test('callbacks and the power to change bodies are known from the module', () => {
-  const l = link(filter('(func (export "proxy_on_log") (param i32))'), WASI_PREVIEW1);
+  const l = link(filter('(func (export "proxy_on_log") (param i32))'), WASI);
   assert.deepEqual([...l.callbacks].sort(), ['proxy_on_log', 'proxy_on_memory_allocate']);
   assert.equal(l.changesBodies, false);
-  assert.equal(link(filter(imported('env', 'proxy_set_buffer_bytes')), WASI_PREVIEW1).changesBodies, true);
+  assert.equal(
+    link(filter(imported('env', 'proxy_set_buffer_bytes', typed('iiiii'))), WASI).changesBodies,
+    true,
+  );
 });

@@ -1,5 +1,9 @@
 import wabt from 'wabt';
+import { HOSTCALL_TYPES } from '../../src/abi/signatures.ts';
 import type { AbiVersion } from '../../src/abi/types.ts';
+import { WASI_TYPES } from '../../src/wasi/signatures.ts';
+
+export { HOSTCALL_TYPES, WASI_TYPES };
 
 /** Callbacks in the order of the index that a puppet passes to `test_on`. */
 export const CALLBACKS = [
@@ -30,111 +34,6 @@ const THREE_PARAMS: ReadonlySet<string> = new Set([
   'proxy_on_response_headers',
   'proxy_on_response_body',
 ]);
-
-/** Parameters of hostcalls: one letter each, i for i32 and l for i64. All return i32 but those with `>`. */
-const COMMON: Readonly<Record<string, string>> = {
-  proxy_done: '',
-  proxy_set_effective_context: 'i',
-  proxy_log: 'iii',
-  proxy_get_current_time_nanoseconds: 'i',
-  proxy_get_buffer_bytes: 'iiiii',
-  proxy_get_buffer_status: 'iii',
-  proxy_set_buffer_bytes: 'iiiii',
-  proxy_get_header_map_size: 'ii',
-  proxy_get_header_map_pairs: 'iii',
-  proxy_set_header_map_pairs: 'iii',
-  proxy_get_header_map_value: 'iiiii',
-  proxy_add_header_map_value: 'iiiii',
-  proxy_replace_header_map_value: 'iiiii',
-  proxy_remove_header_map_value: 'iii',
-  proxy_send_local_response: 'iiiiiiii',
-  proxy_get_property: 'iiii',
-  proxy_set_property: 'iiii',
-  proxy_set_tick_period_milliseconds: 'i',
-  proxy_http_call: 'iiiiiiiiii',
-  proxy_grpc_call: 'iiiiiiiiiiii',
-  proxy_grpc_stream: 'iiiiiiiii',
-  proxy_grpc_send: 'iiii',
-  proxy_grpc_cancel: 'i',
-  proxy_grpc_close: 'i',
-  proxy_get_status: 'iii',
-  proxy_get_shared_data: 'iiiii',
-  proxy_set_shared_data: 'iiiii',
-  proxy_register_shared_queue: 'iii',
-  proxy_resolve_shared_queue: 'iiiii',
-  proxy_enqueue_shared_queue: 'iii',
-  proxy_dequeue_shared_queue: 'iii',
-  proxy_define_metric: 'iiii',
-  proxy_record_metric: 'il',
-  proxy_increment_metric: 'il',
-  proxy_get_metric: 'ii',
-  proxy_call_foreign_function: 'iiiiii',
-};
-
-const V010 = {
-  proxy_get_configuration: 'ii',
-  proxy_continue_request: '',
-  proxy_continue_response: '',
-  proxy_clear_route_cache: '',
-};
-const V020 = { proxy_continue_stream: 'i', proxy_close_stream: 'i' };
-
-/** Every hostcall of a version, with its parameters. */
-export const HOSTCALL_TYPES: Readonly<Record<AbiVersion, Readonly<Record<string, string>>>> = {
-  '0.1.0': { ...COMMON, ...V010 },
-  '0.2.0': { ...COMMON, ...V020 },
-  '0.2.1': { ...COMMON, ...V020, proxy_get_log_level: 'i' },
-};
-
-/** Every function of WASI preview 1 (witx/wasi_snapshot_preview1.witx). */
-export const WASI_TYPES: Readonly<Record<string, string>> = {
-  args_get: 'ii',
-  args_sizes_get: 'ii',
-  clock_res_get: 'ii',
-  clock_time_get: 'ili',
-  environ_get: 'ii',
-  environ_sizes_get: 'ii',
-  fd_advise: 'illi',
-  fd_allocate: 'ill',
-  fd_close: 'i',
-  fd_datasync: 'i',
-  fd_fdstat_get: 'ii',
-  fd_fdstat_set_flags: 'ii',
-  fd_fdstat_set_rights: 'ill',
-  fd_filestat_get: 'ii',
-  fd_filestat_set_size: 'il',
-  fd_filestat_set_times: 'illi',
-  fd_pread: 'iiili',
-  fd_prestat_dir_name: 'iii',
-  fd_prestat_get: 'ii',
-  fd_pwrite: 'iiili',
-  fd_read: 'iiii',
-  fd_readdir: 'iiili',
-  fd_renumber: 'ii',
-  fd_seek: 'ilii',
-  fd_sync: 'i',
-  fd_tell: 'ii',
-  fd_write: 'iiii',
-  path_create_directory: 'iii',
-  path_filestat_get: 'iiiii',
-  path_filestat_set_times: 'iiiilli',
-  path_link: 'iiiiiii',
-  path_open: 'iiiiillii',
-  path_readlink: 'iiiiii',
-  path_remove_directory: 'iii',
-  path_rename: 'iiiiii',
-  path_symlink: 'iiiii',
-  path_unlink_file: 'iii',
-  poll_oneoff: 'iiii',
-  proc_exit: 'i>',
-  proc_raise: 'i',
-  random_get: 'ii',
-  sched_yield: '',
-  sock_accept: 'iii',
-  sock_recv: 'iiiiii',
-  sock_send: 'iiiii',
-  sock_shutdown: 'ii',
-};
 
 const wat = await wabt();
 

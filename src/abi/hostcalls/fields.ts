@@ -2,8 +2,11 @@ import type { FieldMap } from '../../message/fields.ts';
 import type { Guest, HostcallFactory, HostcallTable } from '../guest.ts';
 import { pairsSize, readPairs, writePairs } from '../pairs.ts';
 import { returnLatin1 } from '../results.ts';
-import { fits, hasRoom } from '../room.ts';
+import { canHold, fits, hasRoom } from '../room.ts';
 import { MAP_TYPE_MAX, Status } from '../types.ts';
+
+/** A name longer than this is no field's: nobody makes a string of it. */
+const NAME_MAX_BYTES = 64 * 1024;
 
 /** Names reach and leave a guest in lower case. The range must have been checked. */
 function nameAt(guest: Guest, ptr: number, size: number): string {
@@ -11,15 +14,21 @@ function nameAt(guest: Guest, ptr: number, size: number): string {
 }
 
 /** A hostcall that takes a map, a name and a value. OK; BAD_ARGUMENT; INVALID_MEMORY_ACCESS. */
-function setter(set: (fields: FieldMap, name: string, value: string) => boolean): HostcallFactory {
+function setter(
+  set: (fields: FieldMap, name: string, value: string) => boolean,
+  replaces: boolean,
+): HostcallFactory {
   return guest => (map: number, keyPtr: number, keySize: number, valuePtr: number, valueSize: number) => {
     if (map >>> 0 > MAP_TYPE_MAX) return Status.BAD_ARGUMENT;
     const fields = guest.host.writableFields(map);
     if (fields === undefined) return Status.BAD_ARGUMENT;
     const memory = guest.memory;
     if (!memory.has(keyPtr, keySize) || !memory.has(valuePtr, valueSize)) return Status.INVALID_MEMORY_ACCESS;
+    const { host } = guest;
+    const bytes = (keySize >>> 0) + (valueSize >>> 0);
+    if (!canHold(host, bytes)) return Status.BAD_ARGUMENT;
     const name = nameAt(guest, keyPtr, keySize);
-    if (!hasRoom(guest.host, fields, name, (keySize >>> 0) + (valueSize >>> 0))) return Status.BAD_ARGUMENT;
+    if (!hasRoom(host, fields, name, bytes, replaces)) return Status.BAD_ARGUMENT;
     const ok = set(fields, name, memory.latin1(valuePtr, valueSize));
     return ok ? Status.OK : Status.BAD_ARGUMENT;
   };
@@ -90,6 +99,7 @@ export const fields: HostcallTable = {
       const fields = guest.host.fields(map);
       if (fields === undefined) return Status.BAD_ARGUMENT;
       if (!guest.memory.has(keyPtr, keySize)) return Status.INVALID_MEMORY_ACCESS;
+      if (keySize >>> 0 > NAME_MAX_BYTES) return Status.BAD_ARGUMENT;
       const value = fields.get(nameAt(guest, keyPtr, keySize));
       if (value !== undefined) return returnLatin1(guest, value, ptrPtr, sizePtr);
       return missing ? returnLatin1(guest, '', ptrPtr, sizePtr) : Status.NOT_FOUND;
@@ -97,10 +107,10 @@ export const fields: HostcallTable = {
   },
 
   /** `proxy_add_header_map_value(map, key: *u8, key_size, value: *u8, value_size) -> status`: appends. */
-  proxy_add_header_map_value: setter((fields, name, value) => fields.add(name, value)),
+  proxy_add_header_map_value: setter((fields, name, value) => fields.add(name, value), false),
 
   /** `proxy_replace_header_map_value(map, key: *u8, key_size, value: *u8, value_size) -> status`: leaves one value. */
-  proxy_replace_header_map_value: setter((fields, name, value) => fields.replace(name, value)),
+  proxy_replace_header_map_value: setter((fields, name, value) => fields.replace(name, value), true),
 
   /** `proxy_remove_header_map_value(map, key: *u8, key_size) -> status`: all values; OK also without any. */
   proxy_remove_header_map_value: guest => (map: number, keyPtr: number, keySize: number) => {
@@ -108,6 +118,7 @@ export const fields: HostcallTable = {
     const fields = guest.host.writableFields(map);
     if (fields === undefined) return Status.BAD_ARGUMENT;
     if (!guest.memory.has(keyPtr, keySize)) return Status.INVALID_MEMORY_ACCESS;
+    if (keySize >>> 0 > NAME_MAX_BYTES) return Status.BAD_ARGUMENT;
     return fields.remove(nameAt(guest, keyPtr, keySize)) ? Status.OK : Status.BAD_ARGUMENT;
   },
 };

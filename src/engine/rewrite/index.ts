@@ -26,6 +26,13 @@ export interface ModuleFacts {
   readonly memories: readonly MemoryFacts[];
   /** Whether it can catch exceptions, and so those that the host throws. */
   readonly catches: boolean;
+  /**
+   * Signatures of the imported functions, in order: a letter for each parameter, a colon, one for each result.
+   * i32 is i, i64 l, f32 f, f64 d, v128 v, any reference r.
+   */
+  readonly imports: readonly string[];
+  /** The same of the exported functions, by name. */
+  readonly exports: Readonly<Record<string, string>>;
 }
 
 export interface Rewritten {
@@ -76,6 +83,11 @@ export function rewrite(bytes: Uint8Array, limits: RewriteLimits): Rewritten {
   }));
   return {
     bytes: assemble({ bytes, sections, shape, code, memories, tableMaxima: tables }),
-    facts: { memories, catches: code.catches },
+    facts: {
+      memories,
+      catches: code.catches,
+      imports: shape.imported,
+      exports: Object.fromEntries(shape.exported),
+    },
   };
 }

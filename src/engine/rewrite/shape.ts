@@ -44,7 +44,16 @@ export class Shape implements Counts {
   functionBytes: Span = { start: 0, end: 0 };
   /** Whether a function of the host can be called through a table or reference. */
   hostReferences = false;
+  /** Type index of each function. */
+  readonly #typeOf: number[] = [];
+  /** Signatures of the exported functions, by name. */
+  readonly exported = new Map<string, string>();
   #globals = 0;
+
+  /** Signatures of the imported functions, in order. */
+  get imported(): string[] {
+    return this.#typeOf.slice(0, this.importedFunctions).map(type => this.types.signatures[type]!);
+  }
 
   readonly reference = (index: number) => {
     if (index < this.importedFunctions) this.hostReferences = true;
@@ -82,7 +91,7 @@ export class Shape implements Counts {
   #import(r: Reader, name: string): void {
     const kind = r.byte();
     if (kind === 0) {
-      this.types.index(r);
+      this.#typeOf.push(this.types.index(r));
       this.importedFunctions = ++this.functions;
     } else if (kind === 1) {
       this.#tableType(r);
@@ -103,7 +112,7 @@ export class Shape implements Counts {
   #functions(r: Reader): void {
     this.ownFunctions = r.u32();
     const start = r.at;
-    for (let n = this.ownFunctions; n > 0; n--) this.types.index(r);
+    for (let n = this.ownFunctions; n > 0; n--) this.#typeOf.push(this.types.index(r));
     this.functionBytes = { start, end: r.at };
     this.functions += this.ownFunctions;
   }
@@ -160,11 +169,14 @@ export class Shape implements Counts {
 
   #exports(r: Reader): void {
     for (let n = r.u32(); n > 0; n--) {
-      r.skip(r.u32());
+      const name = r.text();
       const kind = r.byte();
-      // An exported function can also be meant by ref.func.
-      if (kind === 0) this.reference(functionIndex(r, this));
-      else if (kind === 2) memoryIndex(r, this);
+      if (kind === 0) {
+        const index = functionIndex(r, this);
+        // An exported function can also be meant by ref.func.
+        this.reference(index);
+        this.exported.set(name, this.types.signatures[this.#typeOf[index]!]!);
+      } else if (kind === 2) memoryIndex(r, this);
       else r.skipLeb(5);
     }
   }

@@ -16,6 +16,9 @@ const ONE_BYTE: ReadonlySet<number> = new Set([
   ...[0x74, 0x73, 0x72, 0x71, 0x70, 0x6f, 0x6e, 0x6d, 0x6c, 0x6b, 0x6a, 0x69],
 ]);
 
+/** i32, i64, f32, f64, v128; references are `r`. */
+const LETTERS: Readonly<Record<number, string>> = { 127: 'i', 126: 'l', 125: 'f', 124: 'd', 123: 'v' };
+
 const REC = 0x4e;
 const SUB_FINAL = 0x4f;
 const SUB = 0x50;
@@ -34,6 +37,8 @@ export class Types {
   /** Number of parameters of each function type, and whether one can hold an exception; -1 for other types. */
   readonly #params: number[] = [];
   readonly #exceptions: boolean[] = [];
+  /** Of function types: a letter for each parameter, a colon, one for each result; empty for other types. */
+  readonly signatures: string[] = [];
   #reading = false;
   #highest = -1;
 
@@ -109,13 +114,16 @@ export class Types {
     }
     let params = -1;
     let exceptions = false;
+    let signature = '';
     if (form === FUNC) {
       params = r.u32();
       for (let n = params; n > 0; n--) {
         const type = this.value(r);
         exceptions ||= type === EXNREF || type === NULL_EXNREF;
+        signature += LETTERS[type] ?? 'r';
       }
-      for (let results = r.u32(); results > 0; results--) this.value(r);
+      signature += ':';
+      for (let results = r.u32(); results > 0; results--) signature += LETTERS[this.value(r)] ?? 'r';
     } else if (form === STRUCT) {
       for (let fields = r.u32(); fields > 0; fields--) this.#field(r);
     } else if (form === ARRAY) {
@@ -125,6 +133,7 @@ export class Types {
     }
     this.#params.push(params);
     this.#exceptions.push(exceptions);
+    this.signatures.push(signature);
   }
 
   #field(r: Reader): void {
