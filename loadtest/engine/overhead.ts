@@ -123,10 +123,11 @@ async function loopRow(loop: Loop, time: number): Promise<Row> {
   const bytes = assemble(loop);
   const copies: Call[][] = [];
   for (let copy = 0; copy < COPIES; copy++) {
+    const changed = await rewritten(salted(bytes, 3 * copy));
     const modules = [
-      await original(salted(bytes, 3 * copy)),
-      await rewritten(salted(bytes, 3 * copy + 1)),
-      await original(salted(bytes, 3 * copy + 2)),
+      await original(salted(bytes, 3 * copy + 1), changed.facts),
+      changed,
+      await original(salted(bytes, 3 * copy + 2), changed.facts),
     ];
     const variants = modules.map(module => loopOf(module, loop.n));
     if (new Set(variants.map(run => run())).size > 1) throw new Error(`${loop.name}: results differ`);
@@ -139,9 +140,9 @@ async function filterRow(filter: Shipped, time: number): Promise<Row> {
   const bytes = new Uint8Array(await bytesOf(filter));
   const changed = await rewritten(bytes);
   const modules = [
-    await original(bytes, changed.facts.catches),
+    await original(bytes, changed.facts),
     changed,
-    await original(salted(bytes, 1), changed.facts.catches),
+    await original(salted(bytes, 1), changed.facts),
   ];
   const variants = modules.map(module => {
     const registry = new VmRegistry({ log: NO_LOG, interrupter });

@@ -1,12 +1,10 @@
 /** One filter in a process of its own, which makes instances when told to: its garbage is nobody else's. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { link } from '../../src/abi/link.ts';
 import { Interrupter } from '../../src/engine/interrupt/interrupter.ts';
+import { VmRegistry } from '../../src/plugin/registry.ts';
 import { startRoot } from '../../src/plugin/root-start.ts';
-import { PluginState } from '../../src/plugin/state.ts';
-import { endRoot, VmSlot } from '../../src/plugin/vm-slot.ts';
-import { WASI_PREVIEW1 } from '../../src/wasi/index.ts';
-import { bytesOf, LIMITS, NO_LOG, pluginOptions, rewritten, SHIPPED } from './shipped.ts';
+import { endRoot } from '../../src/plugin/vm-slot.ts';
+import { bytesOf, NO_LOG, pluginOptions, rewritten, SHIPPED } from './shipped.ts';
 import { cpuTime } from './support.ts';
 
 /** How many instances of each kind to make. */
@@ -25,11 +23,10 @@ export interface PoolResult {
 const filter = SHIPPED.find(f => f.name === process.argv[2])!;
 const interrupter = await Interrupter.ofThread();
 const compiled = await rewritten(new Uint8Array(await bytesOf(filter)));
-const linkage = link(compiled, WASI_PREVIEW1);
-const spec = { compiled, linkage, vmId: '', vmConfig: Buffer.alloc(0), environment: [] };
-const slot = new VmSlot(spec, interrupter);
 const options = pluginOptions(filter);
-const state = new PluginState(filter.name, LIMITS, NO_LOG);
+const registry = new VmRegistry({ log: NO_LOG, interrupter });
+const slot = registry.start(compiled, options).vmSlot;
+const state = registry.state(options);
 
 /**
  * µs that this thread was busy, at the most: that is neither longer than it took, which others who use the machine

@@ -139,11 +139,14 @@ export function salted(bytes: Uint8Array, salt: number): Uint8Array<ArrayBuffer>
 export const rewritten = (bytes: Uint8Array): Promise<CompiledModule> =>
   compile(bytes, sha256(bytes), LIMITS);
 
-/** Not rewritten, and with its own memory; can't be interrupted. */
-export async function original(bytes: Uint8Array<ArrayBuffer>, catches = false): Promise<CompiledModule> {
+/** Not rewritten, and with its own memory; can't be interrupted. `facts`: those of the rewritten one. */
+export async function original(
+  bytes: Uint8Array<ArrayBuffer>,
+  facts: CompiledModule['facts'],
+): Promise<CompiledModule> {
   const hash = sha256(bytes);
   const module = await WebAssembly.compile(bytes);
-  return { module, facts: { memories: [], catches }, sha256: hash, key: hash, size: bytes.length };
+  return { module, facts: { ...facts, memories: [] }, sha256: hash, key: hash, size: bytes.length };
 }
 
 const COMMON: RawFields = ['accept', '*/*', 'user-agent', 'weir-benchmark/1', 'accept-encoding', 'identity'];
