@@ -4,7 +4,13 @@ import { ModuleError } from '../errors.ts';
 import type { HostcallFactory, HostcallTable } from './guest.ts';
 import { HOSTCALLS } from './hostcalls/index.ts';
 import { UNIMPLEMENTED } from './hostcalls/unimplemented.ts';
-import { EMSCRIPTEN_TYPES, HOSTCALL_TYPES, signatureOf, signatureText } from './signatures.ts';
+import {
+  CALLBACK_TYPES,
+  EMSCRIPTEN_TYPES,
+  HOSTCALL_TYPES,
+  signatureOf,
+  signatureText,
+} from './signatures.ts';
 import type { AbiVersion } from './types.ts';
 
 /** Markers, newest first: a module that exports several is run as the newest. */
@@ -137,7 +143,7 @@ export function link({ module, facts }: CompiledModule, wasi: Wasi): Linkage {
     );
   }
   const start = startFunctions(functions);
-  checkExports(facts.exports, [...start, ...callbacks.map(e => e.name)], allocator);
+  checkExports(facts.exports, CALLBACK_TYPES[abi], start, allocator);
   return {
     abi,
     imports,
@@ -148,23 +154,28 @@ export function link({ module, facts }: CompiledModule, wasi: Wasi): Linkage {
   };
 }
 
-/** What is called must take what we call it with: i32 only, and at most one result. @throws ModuleError */
-function checkExports(exports: SignatureTable, called: readonly string[], allocator: string): void {
-  const wrong = called.find(name => !/^i*:i?$/.test(exports[name] ?? ''));
-  if (wrong !== undefined) {
-    const actual = signatureText(exports[wrong] ?? '');
+/** What is called must take what it is called with, as in Envoy. @throws ModuleError */
+function checkExports(
+  exports: SignatureTable,
+  callbacks: SignatureTable,
+  start: readonly string[],
+  allocator: string,
+): void {
+  const check = (name: string, fits: (actual: string) => boolean, wanted: string) => {
+    const actual = exports[name];
+    if (actual === undefined || fits(actual)) return;
     throw new ModuleError(
       'MODULE_EXPORT_INVALID',
-      `the export ${wrong} is ${actual}: what the host calls takes i32 only, and returns an i32 or nothing`,
+      `the export ${name} is ${signatureText(actual)}, not ${wanted}`,
     );
+  };
+  for (const [name, letters] of Object.entries(callbacks)) {
+    const wanted = signatureOf(letters);
+    check(name, actual => actual === wanted, signatureText(wanted));
   }
-  if (!/^i+:i$/.test(exports[allocator] ?? '')) {
-    const actual = signatureText(exports[allocator] ?? '');
-    throw new ModuleError(
-      'MODULE_EXPORT_INVALID',
-      `the allocator ${allocator} is ${actual}, not (i32) -> i32`,
-    );
-  }
+  // main may have arguments, as in C: they are 0.
+  for (const name of start) check(name, actual => /^i*:i?$/.test(actual), signatureText(':'));
+  check(allocator, actual => actual === 'i:i', signatureText('i:i'));
 }
 
 /** Specification, "Integration": a reactor has `_initialize` and perhaps `main`; a command has `_start`. */

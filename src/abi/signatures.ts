@@ -58,6 +58,28 @@ export const HOSTCALL_TYPES: Readonly<Record<AbiVersion, Readonly<Record<string,
   '0.2.1': { ...COMMON, ...V020, proxy_get_log_level: 'i' },
 };
 
+const CALLBACKS = {
+  proxy_on_context_create: 'ii>',
+  proxy_on_vm_start: 'ii',
+  proxy_on_configure: 'ii',
+  proxy_on_request_headers: 'iii',
+  proxy_on_request_body: 'iii',
+  proxy_on_request_trailers: 'ii',
+  proxy_on_response_headers: 'iii',
+  proxy_on_response_body: 'iii',
+  proxy_on_response_trailers: 'ii',
+  proxy_on_done: 'i',
+  proxy_on_log: 'i>',
+  proxy_on_delete: 'i>',
+};
+
+/** Every callback that is called, of a version: without end_of_stream for headers before 0.2.0. */
+export const CALLBACK_TYPES: Readonly<Record<AbiVersion, Readonly<Record<string, string>>>> = {
+  '0.1.0': { ...CALLBACKS, proxy_on_request_headers: 'ii', proxy_on_response_headers: 'ii' },
+  '0.2.0': CALLBACKS,
+  '0.2.1': CALLBACKS,
+};
+
 /** What modules built with Emscripten import besides. */
 export const EMSCRIPTEN_TYPES: Readonly<Record<string, string>> = {
   emscripten_notify_memory_growth: 'i>',

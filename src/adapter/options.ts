@@ -157,6 +157,7 @@ function payload(value: unknown): unknown {
 /** What stands for a unit in the file: counts have none. */
 const UNITS: Readonly<Record<string, string>> = {
   memory: 'B',
+  functionSize: 'B',
   callTime: 'ms',
   startTime: 'ms',
   bufferedBody: 'B',

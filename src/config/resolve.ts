@@ -146,6 +146,7 @@ function resolveLimits(limits: Filter['limits']): FilterLimits {
   return {
     memory: bytes(limits.memory),
     tableElements,
+    functionSize: bytes(limits.functionSize),
     callTime: ms(limits.callTime),
     startTime: ms(limits.startTime),
     bufferedBody: bytes(limits.bufferedBody),

@@ -12,6 +12,7 @@ export const limits = documented(
   z.strictObject({
     memory: size('Linear memory of one VM', '64KiB', '4GiB').default('16MiB'),
     tableElements: count('Entries of all tables of one VM', 1_000_000).default(32_768),
+    functionSize: size('Longest function of a module, in bytes of code', '1KiB', '8MiB').default('256KiB'),
     callTime: duration('Longest a callback may run', '1ms', '1m').default('10ms'),
     startTime: duration(
       'Longest a call into the module may run while a VM or plugin starts',

@@ -147,13 +147,16 @@ export interface RestartConfig {
   readonly crashesPerMinute: number;
 }
 
-export type LimitName = keyof FilterLimits;
+/** Limits that are reached while a filter runs; the others are asked when its module is loaded. */
+export type LimitName = Exclude<keyof FilterLimits, 'tableElements' | 'functionSize'>;
 
 export interface FilterLimits {
   /** Linear memory of one VM, all its memories together, in bytes. */
   readonly memory: number;
   /** Entries of all tables of one VM together. */
   readonly tableElements: number;
+  /** Bytes of code of the longest function of a module. */
+  readonly functionSize: number;
   /** Longest a callback may run, in ms (of CPU time where the system tells). */
   readonly callTime: number;
   /** Longest that starting a VM or a plugin may take, each call into the module counted alone, in ms. */

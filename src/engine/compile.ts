@@ -10,6 +10,8 @@ export interface EngineLimits {
   readonly memory: number;
   /** Entries of all its tables. */
   readonly tableElements: number;
+  /** Bytes of code of its longest function. */
+  readonly functionSize: number;
 }
 
 /** A core module, rewritten and compiled: it can't outgrow its limits and can be interrupted. */
@@ -33,8 +35,8 @@ export function sha256(bytes: Uint8Array): string {
 }
 
 /** What tells compiled modules apart. */
-export function moduleKey(hash: string, { memory, tableElements }: EngineLimits): string {
-  return `${hash}-${memory}-${tableElements}`;
+export function moduleKey(hash: string, { memory, tableElements, functionSize }: EngineLimits): string {
+  return `${hash}-${memory}-${tableElements}-${functionSize}`;
 }
 
 /**

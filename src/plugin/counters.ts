@@ -22,7 +22,6 @@ export class FilterCounters {
   /** How often each of `limits` was reached. */
   readonly limitHits: Record<LimitName, number> = {
     memory: 0,
-    tableElements: 0,
     callTime: 0,
     startTime: 0,
     pauseTime: 0,

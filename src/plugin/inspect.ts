@@ -31,7 +31,7 @@ export interface ModuleReport {
 }
 
 /** As much as `limits` of a filter may say. */
-const LIMITS_MAX = { memory: 4 * 1024 ** 3, tableElements: 1_000_000 };
+const LIMITS_MAX = { memory: 4 * 1024 ** 3, tableElements: 1_000_000, functionSize: 8 * 1024 ** 2 };
 
 function refusal(bytes: Uint8Array): string {
   try {

@@ -153,7 +153,8 @@ export class Vm implements Guest {
       if (this.#thrown !== undefined) throw this.#thrown;
       return result;
     } catch (error) {
-      throw this.#kill(error, context, callback, inside && interrupter.leave());
+      // An exit that the guest caught, and then it looped: the exit came first.
+      throw this.#kill(this.#thrown ?? error, context, callback, inside && interrupter.leave());
     } finally {
       const refused = this.#refused.take();
       if (refused !== 0) context.state.counters.limitHits.memory += refused;

@@ -110,8 +110,8 @@ describe('an endless loop of any kind is interrupted', () => {
     { guest: 'loop-catch-exit' },
     {
       status: 503,
-      kind: 'interruption',
-      report: { code: 'GUEST_TIMEOUT', callback: 'proxy_on_request_headers', frame: 'evil' },
+      kind: 'exit',
+      report: { code: 'GUEST_EXIT', callback: 'proxy_on_request_headers' },
     },
   );
 });

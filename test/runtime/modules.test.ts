@@ -188,7 +188,7 @@ test('rewritten modules are kept on disk and taken from there', async t => {
   };
   await start();
   const [name, ...more] = await readdir(cache);
-  assert.match(name!, /^[0-9a-f]{64}-16777216-32768\.core\d+\.weir$/);
+  assert.match(name!, /^[0-9a-f]{64}-16777216-32768-262144\.core\d+\.weir$/);
   assert.deepEqual(more, []);
   const kept = await readFile(path.join(cache, name!));
   await start();

@@ -189,6 +189,7 @@ export function compileText(text: string): Promise<CompiledModule> {
 export const LIMITS: FilterLimits = {
   memory: 16 * 1024 * 1024,
   tableElements: 65_536,
+  functionSize: 256 * 1024,
   callTime: 1000,
   startTime: 5000,
   bufferedBody: 1024,

@@ -1,7 +1,7 @@
 import type { Reader } from '../binary.ts';
 import { Bodies } from './body.ts';
 import type { Appended } from './bulk.ts';
-import { malformed, overLimit } from './faults.ts';
+import { inBytes, malformed, overLimit } from './faults.ts';
 import { Helpers } from './helpers.ts';
 import type { Shape } from './shape.ts';
 import { Writer } from './writer.ts';
@@ -31,8 +31,14 @@ function checkOf(flag: number): Uint8Array {
   return out.done();
 }
 
+/** V8 compiles a function at its first call, on the thread that calls, and optimizes it in the background. */
+const tooLong = (index: number, length: number, longest: number) =>
+  overLimit(
+    `function ${index} has ${inBytes(length)} of code, limits.functionSize is ${inBytes(longest)}: compiling it could not be interrupted`,
+  );
+
 /** The code section. @throws ModuleError */
-export function readCode(r: Reader, shape: Shape): Code {
+export function readCode(r: Reader, shape: Shape, longest: number): Code {
   const count = r.u32();
   if (count !== shape.ownFunctions)
     throw malformed(`there are ${shape.ownFunctions} functions, but code for ${count}`);
@@ -40,6 +46,7 @@ export function readCode(r: Reader, shape: Shape): Code {
   const lengths = new Uint32Array(count);
   for (let i = 0; i < count; i++) {
     const length = r.u32();
+    if (length > longest) throw tooLong(shape.importedFunctions + i, length, longest);
     lengths[i] = length;
     r.skip(length);
   }

@@ -45,6 +45,8 @@ export interface RewriteLimits {
   readonly memory: number;
   /** Of all tables the module defines. */
   readonly tableElements: number;
+  /** Of one function's code, in bytes. */
+  readonly functionSize: number;
 }
 
 const CODE = 10;
@@ -64,7 +66,7 @@ export function rewrite(bytes: Uint8Array, limits: RewriteLimits): Rewritten {
     if (at <= rank) throw malformed(`section ${id} is unknown or in the wrong place`);
     rank = at;
     const r = new Reader(bytes, start, end);
-    if (id === CODE) code = readCode(r, shape);
+    if (id === CODE) code = readCode(r, shape, limits.functionSize);
     else shape.section(id, r);
     if (r.at !== end) throw malformed(`section ${id} is longer than what is in it`);
   }

@@ -7,7 +7,7 @@ import { guest } from './run.ts';
 import { wat } from './wat.ts';
 
 const MIB = 2 ** 20;
-const LIMITS = { memory: 16 * MIB, tableElements: 1000 };
+const LIMITS = { memory: 16 * MIB, tableElements: 1000, functionSize: 2 ** 23 };
 const facts = (parts: Parts, limits = LIMITS) => rewrite(build(parts), limits).facts.memories;
 const maxima = (parts: Parts, limits = LIMITS) => facts(parts, limits).map(memory => memory.maximum);
 

@@ -4,7 +4,7 @@ import { rewrite } from '../../../src/engine/rewrite/index.ts';
 import * as op from '../../../src/engine/rewrite/opcodes.ts';
 import { type Bytes, body, build, FUNCREF, func, I32, leb } from './build.ts';
 
-const LIMITS = { memory: 2 ** 24, tableElements: 1000 };
+const LIMITS = { memory: 2 ** 24, tableElements: 1000, functionSize: 2 ** 23 };
 const ANYREF = 0x6e;
 const STRUCT = 2;
 const ARRAY = 3;

@@ -5,7 +5,7 @@ import {
   rewrite,
 } from '../../../src/engine/rewrite/index.ts';
 
-export const LIMITS = { memory: 2 ** 28, tableElements: 65536 };
+export const LIMITS = { memory: 2 ** 28, tableElements: 65536, functionSize: 8 * 1024 * 1024 };
 
 /** The interruption flag's memory. */
 export const flagMemory = () => new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { REWRITER } from '../../../src/engine/compile.ts';
 import { rewrite } from '../../../src/engine/rewrite/index.ts';
+import { LIMITS } from './run.ts';
 
 const FILTERS = new URL('../../../filters/', import.meta.url);
 const MODULES = ['assemblyscript/ab-test', 'c/security-headers', 'cpp/basic-auth', 'rust/add-header'];
@@ -17,7 +18,7 @@ test('a rewriter that gives other bytes has another version, or caches on disk w
   const hash = createHash('sha256');
   for (const name of MODULES) {
     const file = new URL(`${name}/${name.split('/')[1]}.wasm`, FILTERS);
-    const { bytes, facts } = rewrite(readFileSync(file), { memory: 16 * 1024 * 1024, tableElements: 65_536 });
+    const { bytes, facts } = rewrite(readFileSync(file), LIMITS);
     hash.update(bytes).update(JSON.stringify(facts));
   }
   assert.equal(
