@@ -1,7 +1,6 @@
 import type { FailurePolicy, FilterLimits, LimitName, RestartConfig } from '../config/types.ts';
 import type { CompiledModule } from '../engine/compile.ts';
 import { PluginError } from '../errors.ts';
-import { BackOff } from './back-off.ts';
 import { phasesOf } from './callbacks.ts';
 import type { FilterCounters } from './counters.ts';
 import { HttpContext } from './http-context.ts';
@@ -39,9 +38,6 @@ export abstract class ProxyWasmPlugin implements LoadedPlugin {
   protected readonly slot: VmSlot;
   protected readonly options: PluginOptions;
   protected readonly state: PluginState;
-  readonly #backOff: BackOff;
-  /** No VM may take the place of the one that died. */
-  #down = false;
   /** Stream contexts that live. */
   #contexts = 0;
   #closed = false;
@@ -61,7 +57,6 @@ export abstract class ProxyWasmPlugin implements LoadedPlugin {
     this.slot = slot;
     this.options = options;
     this.state = state;
-    this.#backOff = new BackOff(options.restart);
     slot.take();
   }
 
@@ -75,7 +70,8 @@ export abstract class ProxyWasmPlugin implements LoadedPlugin {
   protected abstract stop(): void;
 
   open(stream: HttpStream): FilterContext {
-    const { counters, limits, waiting } = this.state;
+    const { counters, limits, waiting, down } = this.state;
+    if (down) this.#refuse();
     if (counters.contexts >= limits.contexts) {
       counters.limitHits.contexts++;
       const [oldest] = waiting;
@@ -86,6 +82,11 @@ export abstract class ProxyWasmPlugin implements LoadedPlugin {
         );
       }
       oldest.forceEnd();
+    }
+    if (this.#closed) {
+      // It was evicted after the stream's chain was made: it comes back for this one.
+      this.#closed = false;
+      this.slot.take();
     }
     const root = this.root();
     this.#contexts++;
@@ -119,33 +120,34 @@ export abstract class ProxyWasmPlugin implements LoadedPlugin {
 
   /** Makes what is to take the place of something that died. @throws GuestError, PluginError while it has to wait */
   protected restart<T>(make: () => T): T {
-    const wait = this.wait;
-    if (wait > 0) {
-      this.counters.refused++;
-      const until =
-        wait === Infinity
-          ? 'its VM died and onFailure is closed'
-          : `a new VM is tried in ${Math.ceil(wait)} ms`;
-      throw new PluginError('PLUGIN_DOWN', `filter ${this.name} is down: ${until}`);
-    }
+    if (this.mustWait) this.#refuse();
     try {
       return make();
     } catch (error) {
       this.counters.startFailures++;
-      this.#backOff.failed();
+      this.state.backOff.failed();
       throw error;
     }
   }
 
-  /** Milliseconds until `restart` may be tried; Infinity: never. */
-  protected get wait(): number {
-    return this.#down ? Infinity : this.#backOff.wait();
+  /** `restart` would refuse. */
+  protected get mustWait(): boolean {
+    return this.state.down || this.state.backOff.wait() > 0;
+  }
+
+  #refuse(): never {
+    this.counters.refused++;
+    const { down, backOff } = this.state;
+    const until = down
+      ? 'its VM died and onFailure is closed'
+      : `a new VM is tried in ${Math.ceil(backOff.wait())} ms`;
+    throw new PluginError('PLUGIN_DOWN', `filter ${this.name} is down: ${until}`);
   }
 
   /** The VM died. With `onFailure: closed` a person has to look. */
   protected died(at: number): void {
-    this.#backOff.failed(at);
-    this.#down = this.options.onFailure === 'closed';
+    this.state.backOff.failed(at);
+    this.state.down = this.options.onFailure === 'closed';
   }
 
   /** It takes no new streams and ends with the last that it has. */

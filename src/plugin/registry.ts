@@ -92,10 +92,10 @@ export class VmRegistry {
   }
 
   /** What outlives the VMs of a filter. */
-  state({ name, limits }: PluginOptions): PluginState {
+  state({ name, limits, restart }: PluginOptions): PluginState {
     let state = this.#states.get(name);
     if (state === undefined) {
-      state = new PluginState(name, limits, this.#log);
+      state = new PluginState(name, limits, restart, this.#log);
       this.#states.set(name, state);
     }
     return state;

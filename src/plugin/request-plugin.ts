@@ -32,7 +32,7 @@ export class RequestPlugin extends ProxyWasmPlugin {
 
   /** One VM each time round the event loop, so that requests come in between. */
   #fill(): void {
-    if (this.#filling !== undefined || this.#ready.length >= this.options.pool || this.wait > 0) return;
+    if (this.#filling !== undefined || this.#ready.length >= this.options.pool || this.mustWait) return;
     this.#filling = setImmediate(() => {
       this.#filling = undefined;
       try {

@@ -7,6 +7,8 @@ import { endRoot } from './vm-slot.ts';
 /** `isolation: shared`: all streams of the plugin live in one VM, which it may share with other plugins. */
 export class SharedPlugin extends ProxyWasmPlugin {
   #root: RootContext | undefined;
+  /** The VM that is to be replaced died. */
+  #died = false;
 
   start(): void {
     this.#root = startRoot(this.slot.vm(this.state), this.options, this.state);
@@ -17,10 +19,12 @@ export class SharedPlugin extends ProxyWasmPlugin {
     if (root !== undefined && root.vm.death === undefined) return root;
     if (root !== undefined) {
       this.#root = undefined;
+      this.#died = true;
       this.died(root.vm.diedAt);
     }
     this.#root = this.restart(() => startRoot(this.slot.vm(this.state), this.options, this.state));
-    this.state.log.warn({ filter: this.name }, 'started a new VM in place of one that died');
+    if (this.#died) this.state.log.warn({ filter: this.name }, 'started a new VM in place of one that died');
+    this.#died = false;
     return this.#root;
   }
 

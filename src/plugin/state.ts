@@ -1,10 +1,11 @@
 import { LOG_LEVELS } from '../abi/types.ts';
-import type { FilterLimits } from '../config/types.ts';
+import type { FilterLimits, RestartConfig } from '../config/types.ts';
 import type { Log } from '../log.ts';
+import { BackOff } from './back-off.ts';
 import { FilterCounters } from './counters.ts';
 import { LogLimit } from './log-limit.ts';
 
-/** What all contexts of a plugin share, from VM to VM. */
+/** What a filter is from VM to VM, and when it was evicted and loaded again. */
 export class PluginState {
   readonly name: string;
   readonly log: Log;
@@ -18,13 +19,19 @@ export class PluginState {
   /** Contexts that answered false to proxy_on_done and have not called proxy_done, oldest first. */
   readonly waiting = new Set<{ forceEnd(): void }>();
 
-  constructor(name: string, limits: FilterLimits, log: Log) {
+  /** When a VM may take the place of one that died. */
+  readonly backOff: BackOff;
+  /** None may: a VM died, and `onFailure` is closed. */
+  down = false;
+
+  constructor(name: string, limits: FilterLimits, restart: RestartConfig, log: Log) {
     this.name = name;
     this.log = log;
     this.logFields = { filter: name };
     const index = (LOG_LEVELS as readonly string[]).indexOf(log.level);
     this.logLevel = index < 0 ? LOG_LEVELS.length - 1 : index;
     this.limits = limits;
+    this.backOff = new BackOff(restart);
     this.logLimit = new LogLimit(name, limits.logLines, log, this.counters);
   }
 }

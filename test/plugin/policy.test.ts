@@ -212,3 +212,28 @@ test('memory.grow beyond the limit fails for the guest and is counted', async ()
   r.check();
   assert.equal(plugin.counters.limitHits.memory, 3);
 });
+
+test('a stream that comes to a plugin after it was evicted is served, and the plugin ends again', async () => {
+  const r = await rig();
+  const plugin = r.start();
+  const chain = r.chain(plugin);
+  plugin.retire();
+  const d = new Drive(chain).headers(true);
+  assert.deepEqual(d.events, ['> headers end']);
+  assert.equal(r.puppets.length, 2);
+  d.finish();
+  assert.deepEqual(plugin.vms(), []);
+  assert.equal(r.log.texts.filter(l => l.includes('in place of one that died')).length, 0);
+});
+
+test('closed outlives eviction: the filter stays down when it is loaded again', async () => {
+  const r = await rig();
+  const first = r.start({ onFailure: 'closed' });
+  trapOnce(r);
+  new Drive(r.chain(first)).headers(true);
+  new Drive(r.chain(first)).headers(true);
+  first.retire();
+  const again = r.start({ onFailure: 'closed' });
+  const d = new Drive(r.chain(again)).headers(true);
+  assert.deepEqual(d.events, ['fail 503']);
+});
