@@ -9,12 +9,13 @@ import {
   refuseUnknown,
   skipImmediates,
 } from './immediates.ts';
+import { LEAF, type Leaves } from './leaves.ts';
 import * as op from './opcodes.ts';
 import { BLOCK, IF, LOOP, Paths, TRY } from './paths.ts';
 import { lebLength, type Writer } from './writer.ts';
 
-/** A leaf no longer than this has no check of its own: each call of it is counted by its caller. */
-const LEAF = 256;
+/** A copy or fill that is done without a check costs its caller as much as this many bytes of code. */
+const SHORT_BULK = 256;
 /** V8's limit. */
 const LONGEST_BODY = 7_654_321;
 /** memory.grow */
@@ -26,8 +27,7 @@ export interface CodeContext extends Counts {
   readonly importedFunctions: number;
   /** Whether a call through a table or reference may reach a function of the host. */
   readonly hostReferences: boolean;
-  /** Body lengths of the module's own functions. */
-  readonly lengths: ArrayLike<number>;
+  readonly leaves: Leaves;
   readonly helpers: Helpers;
   /** The interruption check's instructions. */
   readonly check: Uint8Array;
@@ -41,14 +41,9 @@ export class Bodies {
   readonly #paths = new Paths();
   /** Whether any function can catch exceptions. */
   catches = false;
-  /** The function that is being copied: its index, bytes, how far they were copied, and where code begins. */
+  /** The function that is being copied: its index, and how far it was copied. */
   #index = 0;
-  #start = 0;
   #from = 0;
-  #entry = 0;
-  /** Whether something was copied already, after a check at the entry; before that it may turn out a leaf. */
-  #begun = false;
-  #leaf = false;
   /** Where the last check was put. */
   #checked = -1;
 
@@ -58,28 +53,26 @@ export class Bodies {
     this.#context = context;
   }
 
-  /** One function's body, which lies from `start` to `end`; written with its length. */
-  copy(index: number, start: number, end: number): void {
+  /** The body of one of the module's own functions, which lies from `start` to `end`; written with its length. */
+  copy(own: number, start: number, end: number): void {
     const out = this.#out;
     const header = out.at;
     const width = lebLength(end - start);
     out.room(width);
     out.at += width;
+    const index = this.#context.importedFunctions + own;
     this.#index = index;
-    this.#start = this.#from = start;
-    this.#begun = false;
-    this.#leaf = true;
+    this.#from = start;
     const r = new Reader(this.#bytes, start, end);
     for (let groups = r.u32(); groups > 0; groups--) {
       r.skipLeb(5);
       this.#context.types.value(r);
     }
-    this.#entry = this.#checked = r.at;
+    this.#checked = -1;
     this.#paths.begin(r.at);
+    if (this.#context.leaves.cost(own) === undefined) this.#check(r.at);
     this.#walk(r);
     if (r.at !== end) throw malformed(`function ${index} goes on after its end`);
-    // A leaf runs at most LEAF bytes per call, and call sites count them: no path without a check gets longer.
-    if (!this.#begun && !(this.#leaf && end - start <= LEAF)) this.#begin();
     out.part(this.#bytes, this.#from, end);
     this.#writeLength(header, width);
   }
@@ -101,23 +94,13 @@ export class Bodies {
     out.at += length;
   }
 
-  /** Writes what comes before the code, and the check at the entry. */
-  #begin(): void {
-    this.#begun = true;
-    this.#out.part(this.#bytes, this.#start, this.#entry);
-    this.#out.all(this.#context.check);
-    this.#from = this.#entry;
-  }
-
   /** Copies up to `at`; what is written next replaces the input up to `next`. */
   #splice(at: number, next: number): void {
-    if (!this.#begun) this.#begin();
     this.#out.part(this.#bytes, this.#from, at);
     this.#from = next;
   }
 
   #check(at: number): void {
-    this.#leaf = false;
     this.#paths.reset(at);
     if (this.#checked === at) return;
     this.#splice(at, at);
@@ -153,8 +136,11 @@ export class Bodies {
     if (kind === op.BRANCH_IF) this.#paths.branch(this.#label(r), at);
     else if (kind >= op.CALL && kind <= op.CALL_REF) this.#call(kind, opcode, at, r);
     else if (kind !== 0) {
-      if (opcode === GROW) this.#help(this.#context.helpers.grow(memoryIndex(r, this.#context)), at, r.at);
-      else skipImmediates(r, kind, this.#context);
+      if (opcode === GROW) {
+        this.#help(this.#context.helpers.grow(memoryIndex(r, this.#context)), at, r.at);
+        // It begins with a check.
+        this.#paths.reset(r.at);
+      } else skipImmediates(r, kind, this.#context);
     } else if (opcode >= op.GC && opcode <= op.ATOMIC) this.#prefixed(opcode, at, r);
     else refuseUnknown(opcode, -1, `function ${this.#index}`);
     return false;
@@ -173,8 +159,10 @@ export class Bodies {
     } else if (kind === op.MEMORY2) {
       const to = memoryIndex(r, this.#context);
       this.#help(this.#context.helpers.copy(to, memoryIndex(r, this.#context)), at, r.at);
+      this.#paths.add(SHORT_BULK);
     } else if (kind === op.MEMORY) {
       this.#help(this.#context.helpers.fill(memoryIndex(r, this.#context)), at, r.at);
+      this.#paths.add(SHORT_BULK);
     } else {
       if (kind === op.DATA_MEMORY || kind === op.BULK_INDEX || kind === op.BULK_INDEX2) this.#check(at);
       skipImmediates(r, kind, this.#context);
@@ -185,33 +173,30 @@ export class Bodies {
     }
   }
 
-  /** A call of a helper in place of the instruction between these positions; helpers begin with a check. */
+  /** A call of a helper in place of the instruction between these positions. */
   #help(helper: number, at: number, next: number): void {
-    this.#leaf = false;
     this.#splice(at, next);
     this.#out.byte(0x10);
     this.#out.leb(helper);
-    this.#paths.reset(next);
   }
 
   #call(kind: number, opcode: number, at: number, r: Reader): void {
-    const { importedFunctions, hostReferences, lengths, types } = this.#context;
-    this.#leaf = false;
-    let length = LEAF;
+    const { importedFunctions, hostReferences, leaves, types } = this.#context;
+    let leaf: number | undefined;
     let host = hostReferences;
     if (kind === op.CALL) {
       const target = functionIndex(r, this.#context);
       host = target < importedFunctions;
-      if (!host) length = lengths[target - importedFunctions]!;
+      if (!host) leaf = leaves.cost(target - importedFunctions);
     } else {
       types.index(r);
       if (kind === op.CALL_INDIRECT) r.skipLeb(5);
     }
     if (host) this.#check(at);
-    // Longer functions have their own check and count for themselves.
-    if (length <= LEAF) this.#paths.add(length);
+    // All but leaves have their own check; what a table or reference gives may be a leaf.
+    if (kind !== op.CALL || leaf !== undefined) this.#paths.add(leaf ?? LEAF);
     if (opcode === 0x12 || opcode === 0x13 || opcode === 0x15) this.#paths.reset(r.at);
-    else if (kind !== op.CALL || !host) this.#paths.afterCall(r.at);
+    else if (leaf === undefined && (kind !== op.CALL || !host)) this.#paths.afterCall(r.at);
   }
 
   #label(r: Reader): number {

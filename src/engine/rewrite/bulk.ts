@@ -11,9 +11,11 @@ const I64 = 0x7e;
 const VOID = 0x40;
 /** Longest copy or fill in one go, as an i32.const or i64.const has it: 1 MiB, some 50 microseconds. */
 const CHUNK = [0x80, 0x80, 0xc0, 0x00];
+/** Longest one without a check: 4 KiB, some 100 nanoseconds. */
+const SHORT = [0x80, 0x20];
 /** Byte in the page of the flag where failed growths are counted, as a 32-bit word. */
 export const REFUSED_AT = 4;
-/** Parameters of both functions: where to, where from (or with what), how many. */
+/** Parameters of all copies and fills: where to, where from (or with what), how many. */
 const TO = 0;
 const FROM = 1;
 const LENGTH = 2;
@@ -98,6 +100,33 @@ export function fillFunction(memory: number, wide: boolean, check: Uint8Array): 
   code.raw(0x0b);
   return { type: signature(wide, false, wide), body: code.done() };
 }
+
+/** The instruction itself when it is short, else the function for `long` ones; so small that V8 puts it into callers. */
+function shortFunction(type: Uint8Array, long: number, wide: boolean, instruction: (code: Code) => void) {
+  const code = new Code();
+  code.raw(0).get(LENGTH);
+  code.raw(wide ? 0x42 : 0x41, ...SHORT, wide ? 0x56 : 0x4b, 0x04, VOID);
+  code.get(TO).get(FROM).get(LENGTH).raw(0x10).out.leb(long);
+  code.raw(0x05).get(TO).get(FROM).get(LENGTH);
+  instruction(code);
+  code.raw(0x0b, 0x0b);
+  return { type, body: code.done() };
+}
+
+/** (to, value, length): memory.fill, without a check up to 4 KiB; `long` is the index of `fillFunction`'s. */
+export const shortFill = (memory: number, wide: boolean, long: number): Appended =>
+  shortFunction(signature(wide, false, wide), long, wide, code => code.raw(0xfc, 0x0b).out.leb(memory));
+
+/** (to, from, length): memory.copy, without a check up to 4 KiB; `long` is the index of `copyFunction`'s. */
+export const shortCopy = (
+  [to, from]: readonly [number, number],
+  [wideTo, wideFrom]: readonly [boolean, boolean],
+  long: number,
+): Appended =>
+  shortFunction(signature(wideTo, wideFrom, wideTo && wideFrom), long, wideTo && wideFrom, code => {
+    code.raw(0xfc, 0x0a).out.leb(to);
+    code.out.leb(from);
+  });
 
 /** (pages) -> pages: memory.grow, and a mark in the page of the interruption flag when it failed. */
 export function growFunction(memory: number, wide: boolean, flag: number, check: Uint8Array): Appended {

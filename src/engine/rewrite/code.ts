@@ -3,6 +3,7 @@ import { Bodies } from './body.ts';
 import type { Appended } from './bulk.ts';
 import { inBytes, malformed, overLimit } from './faults.ts';
 import { Helpers } from './helpers.ts';
+import { Leaves } from './leaves.ts';
 import type { Shape } from './shape.ts';
 import { Writer } from './writer.ts';
 
@@ -18,13 +19,16 @@ export const NO_CODE: Code = { bodies: new Writer(0), helpers: [], catches: fals
 /** V8's limit. */
 const MAX_FUNCTIONS = 1_000_000;
 
-/** `if (flag) unreachable`: an atomic load of word 0 of the memory behind the module's own. */
+/**
+ * `if (flag) unreachable`: an atomic load of byte 0 of the memory behind the module's own. V8 would look whether the
+ * address of a word is aligned, each time; and it may take a plain load out of the loop.
+ */
 function checkOf(flag: number): Uint8Array {
   const out = new Writer(16);
-  out.all([0x41, 0x00, 0xfe, 0x10]);
-  if (flag === 0) out.byte(0x02);
+  out.all([0x41, 0x00, 0xfe, 0x12]);
+  if (flag === 0) out.byte(0x00);
   else {
-    out.byte(0x42);
+    out.byte(0x40);
     out.leb(flag);
   }
   out.all([0x00, 0x04, 0x40, 0x00, 0x0b]);
@@ -43,10 +47,12 @@ export function readCode(r: Reader, shape: Shape, longest: number): Code {
   if (count !== shape.ownFunctions)
     throw malformed(`there are ${shape.ownFunctions} functions, but code for ${count}`);
   const first = r.at;
+  const starts = new Uint32Array(count);
   const lengths = new Uint32Array(count);
   for (let i = 0; i < count; i++) {
     const length = r.u32();
     if (length > longest) throw tooLong(shape.importedFunctions + i, length, longest);
+    starts[i] = r.at;
     lengths[i] = length;
     r.skip(length);
   }
@@ -54,13 +60,10 @@ export function readCode(r: Reader, shape: Shape, longest: number): Code {
   const helpers = new Helpers(shape, shape.wide, check);
   const length = r.end - first;
   const bodies = new Writer(length + Math.ceil(length / 8) + 1024);
-  const context = { ...contextOf(shape), lengths, helpers, check };
-  const copier = new Bodies(r.bytes, bodies, context);
-  r.at = first;
+  const leaves = new Leaves(r.bytes, starts, lengths, shape);
+  const copier = new Bodies(r.bytes, bodies, { ...contextOf(shape), leaves, helpers, check });
   for (let i = 0; i < count; i++) {
-    r.u32();
-    copier.copy(shape.importedFunctions + i, r.at, r.at + lengths[i]!);
-    r.at += lengths[i]!;
+    copier.copy(i, starts[i]!, starts[i]! + lengths[i]!);
   }
   if (shape.functions + helpers.all.length > MAX_FUNCTIONS)
     throw overLimit(`has ${shape.functions} functions, V8 takes ${MAX_FUNCTIONS} with those we add`);

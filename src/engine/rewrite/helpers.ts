@@ -1,4 +1,4 @@
-import { type Appended, copyFunction, fillFunction, growFunction } from './bulk.ts';
+import { type Appended, copyFunction, fillFunction, growFunction, shortCopy, shortFill } from './bulk.ts';
 import type { Counts } from './immediates.ts';
 
 /** The functions appended for memory.fill, memory.copy and memory.grow: one per memory, one per pair, made when first used. */
@@ -18,13 +18,16 @@ export class Helpers {
 
   /** Index of the function that does memory.fill. */
   fill(memory: number): number {
-    return this.#get(`${memory}`, () => fillFunction(memory, this.#wide[memory]!, this.#check));
+    const wide = this.#wide[memory]!;
+    const long = this.#get(`long ${memory}`, () => fillFunction(memory, wide, this.#check));
+    return this.#get(`${memory}`, () => shortFill(memory, wide, long));
   }
 
   /** Index of the function that does memory.copy. */
   copy(to: number, from: number): number {
     const wide = [this.#wide[to]!, this.#wide[from]!] as const;
-    return this.#get(`${to} ${from}`, () => copyFunction([to, from], wide, this.#check));
+    const long = this.#get(`long ${to} ${from}`, () => copyFunction([to, from], wide, this.#check));
+    return this.#get(`${to} ${from}`, () => shortCopy([to, from], wide, long));
   }
 
   /** Index of the function that does memory.grow. */

@@ -10,7 +10,7 @@ const LONGEST = 16384;
  * And after a call has come back: the callers of a deep recursion all run their rest one after the other, some
  * 20,000 of them, and only their own checks can end that.
  */
-const AFTER_CALL = 512;
+const AFTER_CALL = 128;
 
 /**
  * How much code can have run since the last check, on the worst path to where the walker is. Positions are byte

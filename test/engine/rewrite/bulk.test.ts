@@ -49,7 +49,22 @@ function same(plain: Exports, rewritten: Exports, name: string, args: readonly (
   return a === 'returned';
 }
 
-const LENGTHS = [0, 1, 7, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 3 * CHUNK + 5, SIZE];
+/** What is done without a check. */
+const SHORT = 4096;
+const LENGTHS = [
+  0,
+  1,
+  7,
+  SHORT - 1,
+  SHORT,
+  SHORT + 1,
+  CHUNK - 1,
+  CHUNK,
+  CHUNK + 1,
+  2 * CHUNK,
+  3 * CHUNK + 5,
+  SIZE,
+];
 const OFFSETS = [0, 1, CHUNK - 1, CHUNK + 1, SIZE - 2 * CHUNK, SIZE - 1, SIZE, SIZE + 1];
 const FAR = [0x7fff_ffff, 0xffff_ffff];
 
@@ -84,7 +99,8 @@ for (const [wide, from] of [
     // Overlaps by a byte, a chunk and all in between, both ways; and what is outside of one memory or both.
     const pairs: [number, number][] = OFFSETS.map(offset => [offset, 3]);
     pairs.push(...OFFSETS.map((offset): [number, number] => [3, offset]));
-    pairs.push([0, 0], [CHUNK, CHUNK], [0xffff_ffff, 0xffff_ffff], [1, 0xffff_ffff]);
+    pairs.push([0, 0], [SHORT, 1], [1, SHORT], [SHORT + 1, 0], [SIZE - SHORT, 0], [0, SIZE - SHORT]);
+    pairs.push([CHUNK, CHUNK], [0xffff_ffff, 0xffff_ffff], [1, 0xffff_ffff]);
     for (const length of [...LENGTHS, ...FAR]) {
       for (const [to, source] of pairs) {
         const wideLength = wide[0] && wide[from];
@@ -101,6 +117,11 @@ test('64-bit addresses beyond 2^32 are outside, also where sums would overflow',
   const { exports } = guest(module, {}, { ...LIMITS, memory: 2 * SIZE });
   const big = [2n ** 32n, 2n ** 63n, -1n, -BigInt(CHUNK), -BigInt(2 * CHUNK)];
   for (const value of big) {
+    assert.equal(same(plain, exports, 'fill', [value, 1, 1n]), false);
+    assert.equal(same(plain, exports, 'copy', [0n, value, 1n]), false);
+    assert.equal(same(plain, exports, 'copy', [value, 0n, 1n]), false);
+    assert.equal(same(plain, exports, 'fill', [0n, 1, value]), false);
+    assert.equal(same(plain, exports, 'copy', [0n, 0n, value]), false);
     assert.equal(same(plain, exports, 'fill', [value, 1, BigInt(2 * CHUNK)]), false);
     assert.equal(same(plain, exports, 'fill', [BigInt(CHUNK), 1, value]), false);
     assert.equal(same(plain, exports, 'copy', [0n, value, BigInt(2 * CHUNK)]), false);

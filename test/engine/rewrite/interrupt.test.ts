@@ -115,7 +115,7 @@ test('an interruption is no exception that the guest could catch', () => {
 
 /** How often an interruption check stands behind one of these bytes. */
 function checksBehind(bytes: Uint8Array, opcodes: Bytes): number {
-  const check = Buffer.from([0x41, 0, 0xfe, 0x10, 2, 0, 4, 0x40, 0, 0x0b]);
+  const check = Buffer.from([0x41, 0, 0xfe, 0x12]);
   const buffer = Buffer.from(bytes);
   let found = 0;
   for (let at = buffer.indexOf(check); at >= 0; at = buffer.indexOf(check, at + 1))
@@ -159,18 +159,49 @@ test('branches over the places where checks would be do not help', () => {
 });
 
 test('what runs behind a call is checked soon: a deep recursion returns through all of it', () => {
-  const code = [0x10, 0, ...CONST, ...Array<number>(1000).fill(SQRT), 0x1a];
+  const code = [0x10, 0, ...CONST, ...Array<number>(200).fill(SQRT), 0x1a];
   assert.equal(checksBehind(guest(straight(code)).rewritten.bytes, [SQRT]), 1);
 });
 
-test('a leaf has no check, what calls leaves counts them', () => {
-  const calls = build({
+/** Functions without parameters and results, in a memory of a page. */
+const functions = (...bodies: readonly Bytes[]) =>
+  build({
     types: [func([], [])],
-    functions: [0, 0],
-    code: [body(Array<number>(200).fill(1)), body(Array<number[]>(50).fill([0x10, 0]).flat())],
+    functions: bodies.map(() => 0),
+    memories: [[0, 1]],
+    exports: [exportOf('run', 0, 0)],
+    code: bodies.map(code => body(code)),
   });
-  const { bytes } = guest(calls).rewritten;
-  assert.equal(checksBehind(bytes, [1]), 0);
-  // The entry's, and then one for every 512 bytes of leaves (after the first call).
-  assert.ok(checksBehind(bytes, [0]) >= (50 * 200) / 1024);
+const repeated = (code: Bytes, times: number) => Array<Bytes>(times).fill(code).flat();
+
+test('a leaf has no check, what calls leaves counts them', () => {
+  const leaf = Array<number>(200).fill(1);
+  const { bytes } = guest(functions(repeated([0x10, 1], 500), leaf)).rewritten;
+  // The entry's, and one for every 16 KiB of leaves; not soon after each, as no deep recursion returns through one.
+  assert.equal(checksBehind(bytes, [0]), 1);
+  assert.equal(checksBehind(bytes, [1]), Math.floor((500 * 206) / 16384));
+  // Nor can a leaf be what keeps the check away that is due soon after other calls.
+  const mixed = [0x10, 0, 0x10, 1, 0x01, 0x01];
+  assert.equal(checksBehind(guest(functions(mixed, leaf)).rewritten.bytes, [1]), 1);
+});
+
+const COPY = [0x41, 0, 0x41, 1, 0x41, 8, 0xfc, 10, 0, 0];
+const FILL = [0x41, 0, 0x41, 1, 0x41, 8, 0xfc, 11, 0];
+
+test('short copies and fills have no check each, but are counted', () => {
+  for (const operation of [COPY, FILL]) {
+    const { bytes } = guest(functions(repeated(operation, 1000))).rewritten;
+    // Behind the call of the helper, which is function 2.
+    const found = checksBehind(bytes, [2]);
+    const checks = (1000 * (256 + operation.length)) / 16384;
+    assert.ok(found >= Math.floor(checks) && found <= checks + 1, `${found} checks`);
+  }
+});
+
+test('straight code of nothing but long copies stops', () => {
+  const length = [0x80, 0x80, 0x04];
+  const copy = [0x41, 0, 0x41, 0, 0x41, ...length, 0xfc, 10, 0, 0];
+  const instance = guest(functions([...copy, 0x41, 0, 0x41, 7, 0x41, 1, 0xfc, 11, 0]));
+  raise(instance.flag);
+  assert.throws(() => instance.call('run'), new WebAssembly.RuntimeError('unreachable'));
 });

@@ -9,7 +9,7 @@ import { engineImports, flagMemory, LIMITS } from './run.ts';
 /** What the rewriter allows between two checks, and the longest piece of code here. */
 const LONGEST = 16384;
 const PIECE = 5000;
-const [MARK, LEAF] = [0, 1];
+const [MARK, LEAF, PAIR, RUN] = [0, 1, 2, 3];
 const [COUNTER, WORST, RANDOM] = [0, 1, 2];
 
 /** As many bytes of code as it adds to the counter. */
@@ -17,6 +17,9 @@ function piece(length: number): number[] {
   const count = [0x23, COUNTER, 0x41, ...sleb(length), 0x6a, 0x24, COUNTER];
   return [...count, ...Array<number>(length - count.length).fill(0x01)];
 }
+
+/** A fill of nothing, counted as the fill of 4 KiB that it might be. */
+const FILL = [0x23, COUNTER, 0x41, ...sleb(256), 0x6a, 0x24, COUNTER, 0x41, 0, 0x41, 0, 0x41, 0, 0xfc, 11, 0];
 
 /** A bit that is another one each time. */
 const BIT = [
@@ -43,9 +46,7 @@ class Maze {
   }
 
   code(budget: number): number[] {
-    const out: number[] = [];
-    for (let n = 1 + this.#c.pick(4); n > 0; n--) out.push(...this.#part(budget));
-    return out;
+    return Array.from({ length: 1 + this.#c.pick(4) }, () => this.#part(budget)).flat();
   }
 
   #inside(budget: number, labels = 1): number[] {
@@ -57,11 +58,13 @@ class Maze {
 
   #part(budget: number): number[] {
     const choice = this.#c.pick(budget > 0 ? 12 : 6);
-    if (choice < 3) return piece(500 + this.#c.pick(PIECE - 500));
-    if (choice === 3)
+    if (choice < 2) return piece(500 + this.#c.pick(PIECE - 500));
+    if (choice < 4) {
+      const short = [[0x10, LEAF], [0x10, PAIR], FILL][this.#c.pick(3)]!;
       return Array<number[]>(1 + this.#c.pick(20))
-        .fill([0x10, LEAF])
+        .fill(short)
         .flat();
+    }
     if (choice === 4) return [...BIT, 0x0d, this.#c.pick(this.#depth + 1)];
     if (choice === 5) {
       const label = () => this.#c.pick(this.#depth + 1);
@@ -82,10 +85,11 @@ class Maze {
 const moduleOf = (choices: Choices) =>
   build({
     types: [func([], []), func([I32], [])],
-    functions: [0, 0, 1],
+    functions: [0, 0, 0, 1],
+    memories: [[0, 1]],
     tags: [[0, 0]],
     globals: Array.from({ length: 3 }, () => [I32, 1, 0x41, 0, 0x0b]),
-    exports: [exportOf('run', 0, 2), exportOf('worst', 3, WORST)],
+    exports: [exportOf('run', 0, RUN), exportOf('worst', 3, WORST)],
     code: [
       // A leaf, so that it gets no check itself: worst = max(worst, counter); counter = 0.
       body([
@@ -93,12 +97,14 @@ const moduleOf = (choices: Choices) =>
         ...[0x41, 0, 0x24, COUNTER],
       ]),
       body(piece(200)),
+      // A leaf that calls a leaf.
+      body([...piece(40), 0x10, LEAF]),
       // Back from a branch to the end of it all: a maze within a block, and then the last mark.
       body([0x20, 0, 0x24, RANDOM, 0x02, 0x40, ...new Maze(choices).code(5), 0x0b, 0x10, MARK]),
     ],
   });
 
-const CHECK = Buffer.from([0x41, 0, 0xfe, 0x10, 2, 0, 4, 0x40, 0, 0x0b]);
+const CHECK = Buffer.from([0x41, 0, 0xfe, 0x12, 0x40, 1, 0, 4, 0x40, 0, 0x0b]);
 const MARKED = [0x10, MARK, ...Array<number>(CHECK.length - 2).fill(0x01)];
 
 test('on no path does more code run without a check than is allowed', () => {
