@@ -193,10 +193,13 @@ export class Bodies {
       if (kind === op.CALL_INDIRECT) r.skipLeb(5);
     }
     if (host) this.#check(at);
-    // All but leaves have their own check; what a table or reference gives may be a leaf.
-    if (kind !== op.CALL || leaf !== undefined) this.#paths.add(leaf ?? LEAF);
-    if (opcode === 0x12 || opcode === 0x13 || opcode === 0x15) this.#paths.reset(r.at);
-    else if (leaf === undefined && (kind !== op.CALL || !host)) this.#paths.afterCall(r.at);
+    if (opcode === 0x12 || opcode === 0x13 || opcode === 0x15) {
+      // A leaf goes on from here, and back to the caller, without a check.
+      if (at + (leaf ?? LEAF) >= this.#paths.due) this.#check(at);
+      this.#paths.reset(r.at);
+    } else if (leaf !== undefined) this.#paths.add(leaf);
+    else if (kind !== op.CALL) this.#paths.afterAnyCall(r.at, LEAF);
+    else if (!host) this.#paths.afterCall(r.at);
   }
 
   #label(r: Reader): number {

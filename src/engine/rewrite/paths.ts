@@ -48,9 +48,14 @@ export class Paths {
     this.#origin -= cost;
   }
 
-  /** Behind a call: the next check is near. */
+  /** Behind a call of what begins with a check, and may have come back from far down: the next check is near. */
   afterCall(at: number): void {
-    this.#origin = Math.min(this.#origin, at - (LONGEST - AFTER_CALL));
+    this.#origin = at - (LONGEST - AFTER_CALL);
+  }
+
+  /** The same when it may have been a leaf, without a check, of that cost. */
+  afterAnyCall(at: number, leaf: number): void {
+    this.#origin = Math.min(this.#origin - leaf, at - (LONGEST - AFTER_CALL));
   }
 
   /** Kind of the innermost open block. */

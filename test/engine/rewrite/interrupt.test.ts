@@ -185,6 +185,48 @@ test('a leaf has no check, what calls leaves counts them', () => {
   assert.equal(checksBehind(guest(functions(mixed, leaf)).rewritten.bytes, [1]), 1);
 });
 
+test('behind a call no check is due before the next call that has one', () => {
+  const part = [0x10, 0, ...Array<number>(100).fill(1)];
+  assert.equal(checksBehind(guest(functions(repeated(part, 20))).rewritten.bytes, [1]), 0);
+});
+
+test('what is called through a table counts as a leaf, and as what has come back from far down', () => {
+  const through = (code: Bytes) =>
+    guest(
+      build({
+        types: [func([], [])],
+        functions: [0],
+        tables: [[FUNCREF, 0, 1]],
+        code: [body(code)],
+      }),
+    ).rewritten.bytes;
+  const call = [0x41, 0, 0x11, 0, 0];
+  // The entry's, and behind every second call.
+  assert.equal(checksBehind(through(repeated(call, 20)), [0]), 1 + 10);
+  assert.equal(checksBehind(through([...call, ...Array<number>(200).fill(1)]), [1]), 1);
+});
+
+test('behind a call no leaf is called at the tail without a check', () => {
+  const leaf = Array<number>(200).fill(1);
+  const [direct, indirect] = [
+    [0x12, 1],
+    [0x41, 0, 0x13, 0, 0],
+  ];
+  for (const tail of [direct, indirect]) {
+    const run = [0x10, 0, 0x01, ...tail!];
+    const bytes = build({
+      types: [func([], [])],
+      functions: [0, 0],
+      tables: [[FUNCREF, 0, 1]],
+      code: [body(run), body(leaf)],
+    });
+    assert.equal(
+      checksBehind(guest(bytes).rewritten.bytes, [tail === direct ? 1 : 0]),
+      tail === direct ? 1 : 2,
+    );
+  }
+});
+
 const COPY = [0x41, 0, 0x41, 1, 0x41, 8, 0xfc, 10, 0, 0];
 const FILL = [0x41, 0, 0x41, 1, 0x41, 8, 0xfc, 11, 0];
 
@@ -198,10 +240,12 @@ test('short copies and fills have no check each, but are counted', () => {
   }
 });
 
-test('straight code of nothing but long copies stops', () => {
-  const length = [0x80, 0x80, 0x04];
-  const copy = [0x41, 0, 0x41, 0, 0x41, ...length, 0xfc, 10, 0, 0];
-  const instance = guest(functions([...copy, 0x41, 0, 0x41, 7, 0x41, 1, 0xfc, 11, 0]));
-  raise(instance.flag);
-  assert.throws(() => instance.call('run'), new WebAssembly.RuntimeError('unreachable'));
+test('copies and fills of more than 4 KiB have a check', () => {
+  const { bytes } = guest(functions(COPY, FILL)).rewritten;
+  // length > 4096, unsigned: then the function for long ones, of which each way to go on begins with a check.
+  const comparison = Buffer.from([
+    0x20, 2, 0x41, 0x80, 0x20, 0x4b, 0x04, 0x40, 0x20, 0, 0x20, 1, 0x20, 2, 0x10,
+  ]);
+  const first = Buffer.from(bytes).indexOf(comparison);
+  assert.notEqual(first, Buffer.from(bytes).lastIndexOf(comparison));
 });

@@ -2,14 +2,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { ENGINE_MODULE, rewrite } from '../../../src/engine/rewrite/index.ts';
-import { body, build, exportOf, func, I32, sleb } from './build.ts';
+import { body, build, exportOf, FUNCREF, func, I32, sleb } from './build.ts';
 import { type Choices, choicesFrom } from './random.ts';
 import { engineImports, flagMemory, LIMITS } from './run.ts';
 
 /** What the rewriter allows between two checks, and the longest piece of code here. */
 const LONGEST = 16384;
 const PIECE = 5000;
-const [MARK, LEAF, PAIR, RUN] = [0, 1, 2, 3];
+const [MARK, LEAF, PAIR, LONG, RUN] = [0, 1, 2, 3, 4];
 const [COUNTER, WORST, RANDOM] = [0, 1, 2];
 
 /** As many bytes of code as it adds to the counter. */
@@ -20,6 +20,9 @@ function piece(length: number): number[] {
 
 /** A fill of nothing, counted as the fill of 4 KiB that it might be. */
 const FILL = [0x23, COUNTER, 0x41, ...sleb(256), 0x6a, 0x24, COUNTER, 0x41, 0, 0x41, 0, 0x41, 0, 0xfc, 11, 0];
+
+/** What takes its time without being much code; in the table are a leaf and a function with its own check. */
+const CALLED = [[0x10, LEAF], [0x10, PAIR], [0x10, LONG], [0x41, 0, 0x11, 0, 0], [0x41, 1, 0x11, 0, 0], FILL];
 
 /** A bit that is another one each time. */
 const BIT = [
@@ -60,7 +63,7 @@ class Maze {
     const choice = this.#c.pick(budget > 0 ? 12 : 6);
     if (choice < 2) return piece(500 + this.#c.pick(PIECE - 500));
     if (choice < 4) {
-      const short = [[0x10, LEAF], [0x10, PAIR], FILL][this.#c.pick(3)]!;
+      const short = CALLED[this.#c.pick(CALLED.length)]!;
       return Array<number[]>(1 + this.#c.pick(20))
         .fill(short)
         .flat();
@@ -85,11 +88,13 @@ class Maze {
 const moduleOf = (choices: Choices) =>
   build({
     types: [func([], []), func([I32], [])],
-    functions: [0, 0, 0, 1],
+    functions: [0, 0, 0, 0, 1],
+    tables: [[FUNCREF, 0, 2]],
     memories: [[0, 1]],
     tags: [[0, 0]],
     globals: Array.from({ length: 3 }, () => [I32, 1, 0x41, 0, 0x0b]),
     exports: [exportOf('run', 0, RUN), exportOf('worst', 3, WORST)],
+    elements: [[0, 0x41, 0, 0x0b, 2, LEAF, LONG]],
     code: [
       // A leaf, so that it gets no check itself: worst = max(worst, counter); counter = 0.
       body([
@@ -99,6 +104,7 @@ const moduleOf = (choices: Choices) =>
       body(piece(200)),
       // A leaf that calls a leaf.
       body([...piece(40), 0x10, LEAF]),
+      body(piece(PIECE)),
       // Back from a branch to the end of it all: a maze within a block, and then the last mark.
       body([0x20, 0, 0x24, RANDOM, 0x02, 0x40, ...new Maze(choices).code(5), 0x0b, 0x10, MARK]),
     ],
