@@ -31,7 +31,9 @@ export class GuestMemory {
   /** True when [ptr, ptr + size) lies inside. Both are taken as u32. */
   has(ptr: number, size: number): boolean {
     const end = (ptr >>> 0) + (size >>> 0);
-    if (end <= this.#bytes.length) return true;
+    // A length of 0: the memory grew, and the view is detached; an empty range lies in there and can't be copied.
+    const length = this.#bytes.length;
+    if (end <= length && length > 0) return true;
     // A shared memory grows without detaching: look again before saying no.
     this.#refresh();
     return end <= this.#bytes.length;

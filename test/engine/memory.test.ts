@@ -97,3 +97,13 @@ test('text for people replaces what is not UTF-8', () => {
   memory.write(0, Buffer.from([0x61, 0xc3, 0xa9, 0xff]));
   assert.equal(memory.utf8(0, 4), 'aé\ufffd');
 });
+
+test('an empty range at 0 can be copied after the memory grew', () => {
+  const wasm = new WebAssembly.Memory({ initial: 1, maximum: 2 });
+  const memory = new GuestMemory(wasm);
+  wasm.grow(1);
+  assert.equal(memory.has(0, 0), true);
+  assert.equal(memory.copy(0, 0).length, 0);
+  assert.equal(memory.latin1(0, 0), '');
+  assert.equal(memory.utf8(0, 0), '');
+});
