@@ -101,7 +101,7 @@ describe('an endless loop of any kind is interrupted', () => {
   interrupted('calls at the tail, of three functions', { guest: 'loop-tail-mutual' }, { frame: 'p' });
   interrupted('a call at the tail through a table', { guest: 'loop-tail-indirect' }, { frame: 'again' });
   interrupted('no loop, but a tree of calls', { guest: 'call-tree' }, { frame: 'branch' });
-  interrupted('the way up from 9,000 calls, over and over', { guest: 'unwind' });
+  interrupted('the way up from 9,000 calls, over and over', { guest: 'unwind' }, { frame: 'deeper' });
   interrupted('memory.fill of 256 MiB', { guest: 'loop-fill', filter: { limits: { memory: '256MiB' } } });
   interrupted('memory.copy of 256 MiB', { guest: 'loop-copy', filter: { limits: { memory: '256MiB' } } });
 
