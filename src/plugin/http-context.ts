@@ -33,6 +33,7 @@ export interface HttpContextOptions {
 export interface ContextOwner {
   /** Called once for each context. */
   contextGone(): void;
+  readonly retired: boolean;
 }
 
 /** One filter on one HTTP stream, as a guest knows it. */
@@ -49,7 +50,7 @@ export class HttpContext extends VmContext implements FilterContext {
 
   /** @throws GuestError */
   constructor(root: RootContext, stream: HttpStream, options: HttpContextOptions, plugin: ContextOwner) {
-    super(root.vm, root.state);
+    super(root.vm, root.state, plugin);
     this.callTime = root.state.limits.callTime;
     this.#root = root;
     this.#stream = stream;
@@ -155,7 +156,7 @@ export class HttpContext extends VmContext implements FilterContext {
   override finish(): void {
     super.finish();
     // Nobody else is in its VM who could make it say proxy_done.
-    if (this.#options.isolation === 'request') this.forceEnd();
+    if (this.#options.isolation === 'request' || this.#plugin.retired) this.forceEnd();
   }
 
   protected override onGone(): void {

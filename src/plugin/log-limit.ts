@@ -12,6 +12,7 @@ export class LogLimit {
   #since = 0;
   #lines = 0;
   #dropped = 0;
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(filter: string, perSecond: number, log: Log, counters: FilterCounters) {
     this.#filter = filter;
@@ -33,12 +34,16 @@ export class LogLimit {
       return true;
     }
     this.#dropped++;
+    // A filter may never log again.
+    this.#timer ??= setTimeout(() => this.flush(), SECOND).unref();
     this.#counters.limitHits.logLines++;
     return false;
   }
 
   /** Tells what was dropped, if anything was. */
   flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
     if (this.#dropped === 0) return;
     const dropped = this.#dropped;
     this.#dropped = 0;

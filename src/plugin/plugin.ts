@@ -144,15 +144,16 @@ export abstract class ProxyWasmPlugin implements LoadedPlugin {
     throw new PluginError('PLUGIN_DOWN', `filter ${this.name} is down: ${until}`);
   }
 
-  /** The VM died. With `onFailure: closed` a person has to look. */
-  protected died(at: number): void {
-    this.state.backOff.failed(at);
-    this.state.down = this.options.onFailure === 'closed';
+  /** The VM died. With `onFailure: closed`, when it was in this filter's hands, a person has to look. */
+  protected died(vm: Vm): void {
+    this.state.backOff.failed(vm.diedAt);
+    this.state.down = this.options.onFailure === 'closed' && vm.death?.filter === this.name;
   }
 
   /** It takes no new streams and ends with the last that it has. */
   retire(): void {
     this.retired = true;
+    this.#endWaiting();
     if (this.#contexts === 0) this.#end();
   }
 
@@ -162,9 +163,15 @@ export abstract class ProxyWasmPlugin implements LoadedPlugin {
     this.#end();
   }
 
+  /** Contexts that wait for proxy_done would keep it for ever. */
+  #endWaiting(): void {
+    for (const context of this.state.waiting) if (context.owner === this) context.forceEnd();
+  }
+
   #end(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#endWaiting();
     this.stop();
     this.slot.release();
     this.onEnd?.();

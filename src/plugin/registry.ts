@@ -103,7 +103,7 @@ export class VmRegistry {
 
   /** Plugins made of that module end when their streams have. */
   evict(module: CompiledModule): void {
-    this.#retire(plugin => plugin.compiled === module);
+    this.#retire(plugin => plugin.compiled.key === module.key);
   }
 
   /** The plugin's VM is in use: others end before it. */

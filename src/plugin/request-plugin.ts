@@ -14,6 +14,7 @@ export class RequestPlugin extends ProxyWasmPlugin {
   #filling: NodeJS.Immediate | undefined;
 
   start(): void {
+    if (this.mustWait) return;
     this.#ready.push(this.#make());
     this.#fill();
   }

@@ -11,6 +11,8 @@ export class SharedPlugin extends ProxyWasmPlugin {
   #died = false;
 
   start(): void {
+    // After an eviction: the first stream asks again.
+    if (this.mustWait) return;
     this.#root = startRoot(this.slot.vm(this.state), this.options, this.state);
   }
 
@@ -20,7 +22,7 @@ export class SharedPlugin extends ProxyWasmPlugin {
     if (root !== undefined) {
       this.#root = undefined;
       this.#died = true;
-      this.died(root.vm.diedAt);
+      this.died(root.vm);
     }
     this.#root = this.restart(() => startRoot(this.slot.vm(this.state), this.options, this.state));
     if (this.#died) this.state.log.warn({ filter: this.name }, 'started a new VM in place of one that died');
@@ -33,6 +35,8 @@ export class SharedPlugin extends ProxyWasmPlugin {
   }
 
   protected stop(): void {
+    // No stream came by since.
+    if (this.#root?.vm.death !== undefined) this.died(this.#root.vm);
     endRoot(this.#root, this.state);
     this.#root = undefined;
   }

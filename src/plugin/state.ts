@@ -17,7 +17,7 @@ export class PluginState {
   readonly logLimit: LogLimit;
   readonly counters = new FilterCounters();
   /** Contexts that answered false to proxy_on_done and have not called proxy_done, oldest first. */
-  readonly waiting = new Set<{ forceEnd(): void }>();
+  readonly waiting = new Set<{ readonly owner: unknown; forceEnd(): void }>();
 
   /** When a VM may take the place of one that died. */
   readonly backOff: BackOff;

@@ -14,9 +14,12 @@ export class VmContext extends Context {
   #ended = false;
   #waitsForDone = false;
   #gone = false;
+  /** Whose end is its end too: the plugin of a stream's context. */
+  readonly owner: unknown;
 
-  constructor(vm: Vm, state: PluginState) {
+  constructor(vm: Vm, state: PluginState, owner?: unknown) {
     super(vm.nextId(), state);
+    this.owner = owner;
     this.vm = vm;
     vm.contexts.set(this.id, this);
   }
@@ -27,7 +30,13 @@ export class VmContext extends Context {
    */
   protected create(parent: number): void {
     const create = this.vm.callbacks.contextCreate;
-    if (create !== undefined) this.vm.call(this, 'proxy_on_context_create', create, this.id, parent, 0);
+    if (create === undefined) return;
+    try {
+      this.vm.call(this, 'proxy_on_context_create', create, this.id, parent, 0);
+    } catch (error) {
+      this.#dropIfAlive();
+      throw error;
+    }
   }
 
   override log(level: number, message: string): void {
@@ -103,11 +112,21 @@ export class VmContext extends Context {
     this.onLog();
     if (log !== undefined) this.vm.call(this, 'proxy_on_log', log, this.id, 0, 0);
     if (remove !== undefined) this.vm.call(this, 'proxy_on_delete', remove, this.id, 0, 0);
+    this.#drop();
+  }
+
+  #drop(): void {
     this.vm.contexts.delete(this.id);
     this.#leave();
   }
 
+  /** A callback could not be made (no watchdog): nobody comes back for this context. A dead VM's go with it. */
+  #dropIfAlive(): void {
+    if (this.vm.death === undefined) this.#drop();
+  }
+
   #report(error: unknown): void {
+    this.#dropIfAlive();
     reportGuestError(this.state.log, error);
   }
 }

@@ -44,7 +44,6 @@ export class VmSlot {
 
 /** Ends a root context: the guest has its last word, and no more than that. Never throws. */
 export function endRoot(root: RootContext | undefined, state: PluginState): void {
-  for (const context of state.waiting) context.forceEnd();
   root?.finish();
   root?.forceEnd();
   state.logLimit.flush();

@@ -181,6 +181,8 @@ export class Vm implements Guest {
     this.diedAt = performance.now();
     // Streams that are stopped in this VM fail now, and not when their time is up; nobody is called from in here.
     queueMicrotask(() => {
+      // A command that exited and lives on.
+      if (this.death !== death) return;
       const contexts = [...this.contexts.values()];
       this.contexts.clear();
       for (const context of contexts) {

@@ -7,7 +7,6 @@ import {
 } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { FilterChain } from '../chain/types.ts';
 import type { ListenerConfig, ServerLimits } from '../config/types.ts';
 import { WeirError } from '../errors.ts';
 import type { Log } from '../log.ts';
@@ -158,15 +157,20 @@ export class Listener implements ExchangeContext {
       return;
     }
     this.#active++;
-    const start = (chain: FilterChain) => {
-      const exchange = new HttpExchange(this, connection, req, res, head, headers, route, chain, upgrade);
-      if (upgrade !== '') this.#upgradeBegins(req.socket);
-      exchange.request.start();
-    };
     const chain = route.chain.ready();
-    if (chain instanceof Promise)
-      void chain.then(loaded => (res.closed ? this.exchangeEnded() : start(loaded)));
-    else start(chain);
+    if (!(chain instanceof Promise)) {
+      this.#start(new HttpExchange(this, connection, req, res, head, headers, route, chain, upgrade));
+      return;
+    }
+    void chain.then(loaded => {
+      if (res.closed) this.exchangeEnded();
+      else this.#start(new HttpExchange(this, connection, req, res, head, headers, route, loaded, upgrade));
+    });
+  }
+
+  #start(exchange: HttpExchange): void {
+    if (exchange.upgrade !== '') this.#upgradeBegins(exchange.req.socket);
+    exchange.request.start();
   }
 
   #upgradeBegins(socket: Socket): void {

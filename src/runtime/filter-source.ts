@@ -26,6 +26,7 @@ export class FilterSource {
   #plugin: ProxyWasmPlugin | undefined;
   #broken: BrokenPlugin | undefined;
   #loading: Promise<LoadedPlugin> | undefined;
+  #closed = false;
   /** SHA-256 of the bytes it was first made of: other ones need a restart. */
   #sha256: string;
 
@@ -95,6 +96,7 @@ export class FilterSource {
   async #load(): Promise<LoadedPlugin> {
     try {
       const plugin = this.start(await this.compile());
+      if (this.#closed) this.close();
       this.#loader.log.debug({ filter: this.config.name }, 'filter loaded');
       return plugin;
     } catch (error) {
@@ -114,6 +116,7 @@ export class FilterSource {
   }
 
   close(): void {
+    this.#closed = true;
     this.#plugin?.close();
     this.#plugin = undefined;
   }

@@ -16,12 +16,16 @@ import { placed } from './start-error.ts';
 export class FilterSet {
   readonly #sources: ReadonlyMap<string, FilterSource>;
   readonly #touches: boolean;
+  /** How many filters the caches hold at the most. */
+  readonly #room: number;
   readonly loader: Loader;
 
   constructor(sources: ReadonlyMap<string, FilterSource>, modules: ModulesConfig, loader: Loader) {
     this.#sources = sources;
+    this.#room = Math.min(modules.cache.maxModules, modules.cache.maxVms);
     this.#touches =
-      sources.size > Math.min(modules.cache.maxModules, modules.cache.maxVms) ||
+      [...sources.values()].some(source => !source.config.preload) ||
+      sources.size > this.#room ||
       loader.cache.bytes > modules.cache.maxBytes / 2;
     this.loader = loader;
   }
@@ -33,6 +37,11 @@ export class FilterSet {
       if (source === undefined) throw new Error(`no filter ${name} was loaded`);
       return source;
     });
+    const modules = new Set(sources.map(({ config }) => config.module)).size;
+    if (modules > this.#room) {
+      const text = `a route has ${modules} filters, and modules.cache (maxModules, maxVms) keeps ${this.#room}: each request loads them again`;
+      this.loader.log.warn({ filters: names }, text);
+    }
     return new RouteChain(sources, this.#touches, this.loader.log);
   }
 

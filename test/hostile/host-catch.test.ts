@@ -23,7 +23,7 @@ const KINDS: Readonly<Record<string, Expected>> = {
   y: { what: 'catches proc_exit and all that follows', death: 'exit' },
   k: { what: 'catches proc_raise and all that follows', death: 'exit' },
   w: { what: 'throws proc_exit on', death: 'exit' },
-  l: { what: 'catches proc_exit and never returns', death: 'interruption' },
+  l: { what: 'catches proc_exit and never returns', death: 'exit' },
   L: { what: 'tries to catch its interruption', death: 'interruption' },
   t: { what: 'tries to catch a trap', death: 'trap' },
   d: { what: 'catches a full stack', open: true },

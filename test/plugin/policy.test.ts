@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { Interrupter } from '../../src/engine/interrupt/interrupter.ts';
+import { PluginError } from '../../src/errors.ts';
 import { type Rig, rig, settle } from '../support/guest.ts';
 import { Drive } from '../support/guest-exchange.ts';
 
@@ -236,4 +238,40 @@ test('closed outlives eviction: the filter stays down when it is loaded again', 
   const again = r.start({ onFailure: 'closed' });
   const d = new Drive(r.chain(again)).headers(true);
   assert.deepEqual(d.events, ['fail 503']);
+});
+
+test('while no callback can run streams fail, and nothing of them is left', async t => {
+  const r = await rig();
+  const plugin = r.start({ limits: { contexts: 10 } });
+  const chain = r.chain(plugin);
+  const live = Array.from({ length: 3 }, () => new Drive(chain).headers(true));
+  const enter = t.mock.method(await Interrupter.ofThread(), 'enter', () => {
+    throw new PluginError('PLUGIN_DOWN', 'no callback can run now');
+  });
+  for (let i = 0; i < 20; i++) {
+    const d = new Drive(chain).headers(true);
+    assert.deepEqual(d.events, ['fail 503']);
+    d.finish();
+  }
+  for (const d of live) d.finish();
+  enter.mock.restore();
+  assert.equal(plugin.counters.contexts, 0);
+  assert.deepEqual(new Drive(chain).headers(true).events, ['> headers end']);
+});
+
+test('a plugin that ends leaves the waiting contexts of the one that took its place', async () => {
+  const r = await rig({ proxy_on_done: (_p, id) => (id === 1 ? 1 : 0) });
+  const old = r.start();
+  const first = new Drive(r.chain(old)).headers(true);
+  old.retire();
+  const second = new Drive(r.chain(r.start())).headers(true);
+  second.finish();
+  r.calls.length = 0;
+  r.script.proxy_on_done = () => 1;
+  first.finish();
+  assert.deepEqual(
+    r.calls.map(call => call.split('(')[0]),
+    ['done', 'log', 'delete', 'done', 'log', 'delete'],
+    'the first stream and the root of its plugin',
+  );
 });

@@ -31,3 +31,13 @@ test('half a character at the end is not kept for the next callback', () => {
   buffer.flush();
   assert.deepEqual(lines, ['\ufffd', 'next']);
 });
+
+test('of a write with very many lines the first ones are logged and the others counted', () => {
+  const lines: string[] = [];
+  const buffer = new LineBuffer(line => lines.push(line));
+  buffer.write(Buffer.from('a\n'.repeat(10_000)));
+  assert.equal(lines.length, 257);
+  assert.equal(lines.at(-1), '(9744 more lines)');
+  buffer.write(Buffer.from('b\n'));
+  assert.equal(lines.at(-1), 'b');
+});
