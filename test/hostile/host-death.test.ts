@@ -146,6 +146,9 @@ test('filters that share a VM, each with a policy of its own: the death of one i
   const statuses = await Promise.all(waiting.map(async ({ answer }) => (await answer).status));
   assert.deepEqual(statuses, [200, 503, 503]);
   const after = await Promise.all(names.map(async name => (await swarm.send(name, MESSAGE)).status));
-  assert.deepEqual(after, [200, 200, 503]);
+  assert.deepEqual(after, [200, 200, 200], 'it was not in the hands of the one that stays down');
+  assert.equal((await swarm.send('closed', { path: '/!!u' })).status, 503);
+  const down = await Promise.all(names.map(async name => (await swarm.send(name, MESSAGE)).status));
+  assert.deepEqual([down[0], down[2]], [200, 503]);
   await swarm.survived();
 });
