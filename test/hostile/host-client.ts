@@ -7,7 +7,7 @@ import {
 } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startUpstream, type TestUpstream } from '../support/upstream.ts';
-import { faultOf, send as sendWhole } from './load.ts';
+import { faultOf, readAnswer, send as sendWhole } from './load.ts';
 
 const ANSWER_MS = 5000;
 
@@ -53,21 +53,7 @@ export function send(port: number, filter: string, { path = '/', body, trailers 
       resolve(got);
     };
     const reset = () => done({ status: 'reset', headers: {}, body: '', trailers: {} });
-    outgoing.on('error', reset);
-    outgoing.on('response', incoming => {
-      const parts: Buffer[] = [];
-      incoming.on('data', (part: Buffer) => parts.push(part));
-      incoming.on('error', reset);
-      incoming.on('aborted', reset);
-      incoming.on('end', () =>
-        done({
-          status: incoming.statusCode!,
-          headers: incoming.headers,
-          body: Buffer.concat(parts).toString(),
-          trailers: incoming.trailers,
-        }),
-      );
-    });
+    readAnswer(outgoing, reset, done);
     if (body === undefined) outgoing.end();
     else void write(outgoing, body, trailers);
   });

@@ -1,4 +1,4 @@
-import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
+import { Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
 
 /** Longest a request may wait for its answer, in ms: a proxy that hangs fails the test. */
 const ANSWER_MS = 5000;
@@ -42,22 +42,28 @@ export function send(port: number, shape: RequestShape, agent: Agent | false = f
       headers: { ...framing, ...headers },
       agent,
     });
-    outgoing.on('error', reset);
-    outgoing.on('response', incoming => {
-      const parts: Buffer[] = [];
-      incoming.on('data', (part: Buffer) => parts.push(part));
-      incoming.on('error', reset);
-      incoming.on('aborted', reset);
-      incoming.on('end', () =>
-        done({
-          status: incoming.statusCode!,
-          headers: incoming.headers,
-          body: Buffer.concat(parts).toString(),
-        }),
-      );
-    });
+    readAnswer(outgoing, reset, done);
     if (trailers !== undefined) outgoing.addTrailers(trailers);
     outgoing.end(body);
+  });
+}
+
+/** Reads an answer to its end: `reset` when that never comes. */
+export function readAnswer(
+  outgoing: ClientRequest,
+  reset: () => void,
+  done: (answer: Answer & { readonly status: number; readonly trailers: NodeJS.Dict<string> }) => void,
+): void {
+  outgoing.on('error', reset);
+  outgoing.on('response', incoming => {
+    const parts: Buffer[] = [];
+    incoming.on('data', (part: Buffer) => parts.push(part));
+    incoming.on('error', reset);
+    incoming.on('aborted', reset);
+    incoming.on('end', () => {
+      const { statusCode, headers, trailers } = incoming;
+      done({ status: statusCode!, headers, body: Buffer.concat(parts).toString(), trailers });
+    });
   });
 }
 
