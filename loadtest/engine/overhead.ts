@@ -8,7 +8,7 @@ import { setFlagsFromString } from 'node:v8';
 import wabt from 'wabt';
 import { PluginChain } from '../../src/chain/chain.ts';
 import type { CompiledModule } from '../../src/engine/compile.ts';
-import { ENGINE_MODULE, makeMemories } from '../../src/engine/instantiate.ts';
+import { makeMemories } from '../../src/engine/instantiate.ts';
 import { Interrupter } from '../../src/engine/interrupt/interrupter.ts';
 import { VmRegistry } from '../../src/plugin/registry.ts';
 import { LOOPS, type Loop } from './loops.ts';
@@ -93,7 +93,7 @@ function callsIn(call: Call, turn: number): number {
 
 /** The loop's `run`, when V8 has optimised what is hot in it. */
 function loopOf(compiled: CompiledModule, n: number): Call {
-  const imports = { [ENGINE_MODULE]: makeMemories(compiled, interrupter.memory).imports };
+  const imports = makeMemories(compiled, interrupter.memory).imports;
   const { exports } = new WebAssembly.Instance(compiled.module, imports);
   const functions = Object.values(exports).filter(f => typeof f === 'function');
   const run = exports['run'] as (n: number) => number;

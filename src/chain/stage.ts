@@ -26,9 +26,10 @@ export function changesBody(
   stages: readonly Stage[],
   direction: Direction,
 ): boolean {
-  return plugins.some((plugin, i) => {
+  for (let i = 0; i < plugins.length; i++) {
     const guard = stages[i]?.guard;
     if (guard?.bodyChanged(direction) === true) return true;
-    return plugin.seenChanging[direction] && guard?.skipped !== true;
-  });
+    if (plugins[i]!.seenChanging[direction] && guard?.skipped !== true) return true;
+  }
+  return false;
 }

@@ -2,12 +2,12 @@ import { ModuleError } from '../errors.ts';
 import type { CompiledModule } from './compile.ts';
 import { ENGINE_MODULE, INTERRUPT_IMPORT, REFUSED_AT } from './rewrite/index.ts';
 
-/** An instance and the memories that the host made for it. */
+/** The memories that the host made for an instance. */
 export interface Memories {
   /** Those the module defines, in order. */
   readonly own: readonly WebAssembly.Memory[];
-  /** For `WebAssembly.Instance`, under ENGINE_MODULE. */
-  readonly imports: Record<string, WebAssembly.Memory>;
+  /** For `WebAssembly.Instance`, beside what the module itself imports. */
+  readonly imports: Readonly<Record<string, WebAssembly.ModuleImports>>;
 }
 
 /**
@@ -35,7 +35,7 @@ export function makeMemories(compiled: CompiledModule, interrupt: WebAssembly.Me
     }
     own.push(imports[name]);
   }
-  return { own, imports };
+  return { own, imports: { [ENGINE_MODULE]: imports } };
 }
 
 /** How often memory.grow failed in rewritten modules of this thread. */
@@ -53,5 +53,3 @@ export class RefusedGrowths {
     return count >>> 0;
   }
 }
-
-export { ENGINE_MODULE };

@@ -147,7 +147,7 @@ export abstract class ProxyWasmPlugin implements LoadedPlugin {
   /** The VM died. With `onFailure: closed`, when it was in this filter's hands, a person has to look. */
   protected died(vm: Vm): void {
     this.state.backOff.failed(vm.diedAt);
-    this.state.down = this.options.onFailure === 'closed' && vm.death?.filter === this.name;
+    if (this.options.onFailure === 'closed' && vm.death?.filter === this.name) this.state.down = true;
   }
 
   /** It takes no new streams and ends with the last that it has. */

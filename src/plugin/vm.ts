@@ -3,7 +3,7 @@ import type { Host } from '../abi/host.ts';
 import type { Linkage } from '../abi/link.ts';
 import { type AbiVersion, Status } from '../abi/types.ts';
 import type { CompiledModule } from '../engine/compile.ts';
-import { ENGINE_MODULE, type Memories, makeMemories, RefusedGrowths } from '../engine/instantiate.ts';
+import { type Memories, makeMemories, RefusedGrowths } from '../engine/instantiate.ts';
 import type { Interrupter } from '../engine/interrupt/interrupter.ts';
 import { GuestMemory } from '../engine/memory.ts';
 import { GuestError } from '../errors.ts';
@@ -81,9 +81,7 @@ export class Vm implements Guest {
     this.#memories = makeMemories(spec.compiled, interrupter.memory);
     const [memory] = this.#memories.own;
     this.memory = memory === undefined ? NO_MEMORY : new GuestMemory(memory);
-    const imports: Record<string, Record<string, WebAssembly.ImportValue>> = {
-      [ENGINE_MODULE]: this.#memories.imports,
-    };
+    const imports: Record<string, WebAssembly.ModuleImports> = { ...this.#memories.imports };
     const catches = spec.compiled.facts.catches;
     for (const { module, name, make } of spec.linkage.imports) {
       const hostcall = make(this);

@@ -3,7 +3,6 @@ import type { ModuleCache } from '../engine/cache.ts';
 import type { CompiledModule } from '../engine/compile.ts';
 import { ModuleError, type WeirError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { BackOff } from '../plugin/back-off.ts';
 import { BrokenPlugin } from '../plugin/broken-plugin.ts';
 import type { ProxyWasmPlugin } from '../plugin/plugin.ts';
 import type { VmRegistry } from '../plugin/registry.ts';
@@ -22,7 +21,6 @@ export class FilterSource {
   readonly config: FilterConfig;
   readonly #loader: Loader;
   readonly #bytes: Uint8Array | undefined;
-  readonly #backOff: BackOff;
   #plugin: ProxyWasmPlugin | undefined;
   #broken: BrokenPlugin | undefined;
   #loading: Promise<LoadedPlugin> | undefined;
@@ -36,7 +34,6 @@ export class FilterSource {
     this.#loader = loader;
     this.#bytes = bytes;
     this.#sha256 = config.sha256;
-    this.#backOff = new BackOff(config.restart);
   }
 
   /** The plugin, if one is there that takes streams. */
@@ -100,17 +97,12 @@ export class FilterSource {
       this.#loader.log.debug({ filter: this.config.name }, 'filter loaded');
       return plugin;
     } catch (error) {
-      this.#backOff.failed();
       const { message } = placed(this.config, error);
       this.#loader.log.error({ filter: this.config.name, code: (error as WeirError).code }, message);
-      const counters = this.#loader.registry.state(this.config).counters;
+      const { counters, backOff } = this.#loader.registry.state(this.config);
+      backOff.failed();
       counters.startFailures++;
-      this.#broken = new BrokenPlugin(
-        this.config,
-        counters,
-        message,
-        performance.now() + this.#backOff.wait(),
-      );
+      this.#broken = new BrokenPlugin(this.config, counters, message, performance.now() + backOff.wait());
       return this.#broken;
     }
   }
