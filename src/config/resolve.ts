@@ -137,6 +137,8 @@ function resolveFilter(
     isolation: filter.isolation,
     pool: filter.pool,
     preload: filter.preload ?? preload,
+    capabilities: { upstreams: [], env: [], directories: [], tcp: [], clocks: [], random: false },
+    plugs: [],
     place,
   };
 }

@@ -130,8 +130,47 @@ export interface FilterConfig {
   readonly pool: number;
   /** Started with the process; false: by the first request that needs it. */
   readonly preload: boolean;
+  /** What a component may reach outside of its stream: nothing else. */
+  readonly capabilities: Capabilities;
+  /** Components whose exports are handed to this one's imports, in order. */
+  readonly plugs: readonly PlugConfig[];
   /** Where the filter's key stands, for messages about it after loading. */
   readonly place: Place;
+}
+
+/** What a component was granted; everything else is denied. */
+export interface Capabilities {
+  /** Keys of `WeirConfig.upstreams` that it may send HTTP requests to; checked. */
+  readonly upstreams: readonly string[];
+  /** Variables of Weir's own environment that it sees, beside those of `FilterConfig.env`. */
+  readonly env: readonly string[];
+  readonly directories: readonly DirectoryGrant[];
+  /** Where it may connect to. */
+  readonly tcp: readonly TcpGrant[];
+  readonly clocks: readonly ('monotonic' | 'wall')[];
+  readonly random: boolean;
+}
+
+export interface DirectoryGrant {
+  /** Absolute path; was a directory when the configuration was loaded. */
+  readonly host: string;
+  /** What the guest calls it: absolute, without a trailing slash unless it is `/`. */
+  readonly guest: string;
+  readonly access: 'read' | 'write';
+}
+
+export interface TcpGrant {
+  /** A name or an IP address without brackets, lower case. */
+  readonly host: string;
+  readonly port: number;
+}
+
+/** A component that is plugged into another one. */
+export interface PlugConfig {
+  /** Absolute path; was a readable file when the configuration was loaded. */
+  readonly module: string;
+  /** The path as written in the file. */
+  readonly moduleText: string;
 }
 
 /** closed: 503, and the filter stays down. open: it is skipped. reload: 503, and a new VM is started. */
