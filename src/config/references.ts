@@ -1,10 +1,9 @@
-import { accessSync, constants, statSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
 import type { ConfigIssue } from '../errors.ts';
 import { covers } from './covers.ts';
 import type { Located } from './document.ts';
 import { formatPath, type PathKey } from './path.ts';
-import { suggest } from './suggest.ts';
+import { entries, type Fault, known, names } from './reference.ts';
+import { checkFilter } from './references-filter.ts';
 import type { Place } from './types.ts';
 import { parseAddress } from './units.ts';
 
@@ -15,25 +14,12 @@ import { parseAddress } from './units.ts';
  */
 export function checkReferences(root: Located, file: string): ConfigIssue[] {
   const issues: ConfigIssue[] = [];
-  const fault = (place: Place, path: readonly PathKey[], message: string, remedy: string): void => {
+  const fault: Fault = (place, path, message, remedy) => {
     issues.push({ ...place, path: formatPath(path), message, remedy });
   };
 
   const upstreams = names(root, 'upstreams');
   const filters = names(root, 'filters');
-
-  const known = (reference: Located, path: PathKey[], kind: string, list: ReadonlySet<string>): void => {
-    const { value } = reference;
-    if (typeof value !== 'string' || value === '' || list.has(value)) return;
-    const near = suggest(value, list);
-    const remedy =
-      near !== undefined
-        ? `did you mean ${near}?`
-        : list.size === 0
-          ? `define it under ${kind}s`
-          : `define it under ${kind}s, or use one of: ${[...list].join(', ')}`;
-    fault(reference.place, path, `unknown ${kind} ${JSON.stringify(value)}`, remedy);
-  };
 
   const addresses: { place: Place; host: string; port: number; text: string }[] = [];
   const listenerNames = new Map<string, Place>();
@@ -55,9 +41,9 @@ export function checkReferences(root: Located, file: string): ConfigIssue[] {
       const at = [...path, 'routes', number];
       uniqueName(route, at, routeNames, fault);
       const upstream = route.children.get('upstream');
-      if (upstream !== undefined) known(upstream, [...at, 'upstream'], 'upstream', upstreams);
+      if (upstream !== undefined) known(upstream, [...at, 'upstream'], 'upstream', upstreams, fault);
       for (const [position, name] of entries(route, 'filters')) {
-        known(name, [...at, 'filters', position], 'filter', filters);
+        known(name, [...at, 'filters', position], 'filter', filters, fault);
       }
       const earlier = before.find(([, other]) => covers(matchOf(other), matchOf(route)));
       if (earlier !== undefined) {
@@ -68,22 +54,10 @@ export function checkReferences(root: Located, file: string): ConfigIssue[] {
     }
   }
   for (const [name, filter] of entries(root, 'filters')) {
-    const module = filter.children.get('module');
-    if (typeof module?.value !== 'string' || module.value === '' || module.value.includes('://')) continue;
-    const wrong = moduleFault(resolve(dirname(file), module.value));
-    if (wrong !== '') {
-      fault(
-        module.place,
-        ['filters', name, 'module'],
-        wrong,
-        'a path to a .wasm file, relative to this file',
-      );
-    }
+    checkFilter(filter, ['filters', name], { file, upstreams, fault });
   }
   return issues;
 }
-
-type Fault = (place: Place, path: readonly PathKey[], message: string, remedy: string) => void;
 
 function uniqueName(owner: Located, path: readonly PathKey[], seen: Map<string, Place>, fault: Fault): void {
   const name = owner.children.get('name');
@@ -104,15 +78,6 @@ function clashes(a: Address, b: Address): boolean {
   return a.port === b.port && (a.host === b.host || everywhere(a.host) || everywhere(b.host));
 }
 
-/** The entries of a child; none when it isn't a mapping or list. */
-function entries(parent: Located, key: string): [PathKey, Located][] {
-  return [...(parent.children.get(key)?.children ?? [])];
-}
-
-function names(root: Located, key: string): ReadonlySet<string> {
-  return new Set(entries(root, key).map(([name]) => String(name)));
-}
-
 /** The match as written: an absent one is everything; undefined for one of the wrong shape. */
 function matchOf(route: Located): Readonly<Record<string, unknown>> | undefined {
   if (!isRecord(route.value)) return undefined;
@@ -122,20 +87,4 @@ function matchOf(route: Located): Readonly<Record<string, unknown>> | undefined 
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** Why the file can't be read as a module; empty when it can. */
-function moduleFault(path: string): string {
-  try {
-    const stat = statSync(path);
-    if (stat.isDirectory()) return `${path} is a directory`;
-    if (!stat.isFile()) return `${path} is not a regular file`;
-    accessSync(path, constants.R_OK);
-    return '';
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return `${path} does not exist`;
-    if (code === 'EACCES') return `${path} can not be read: permission denied`;
-    return `${path} can not be read: ${code ?? (error as Error).message}`;
-  }
 }

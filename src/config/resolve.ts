@@ -1,6 +1,7 @@
 import { dirname, resolve as resolvePath } from 'node:path';
 import type { ConfigOutput } from './schema.ts';
 import type {
+  Capabilities,
   EndpointConfig,
   FilterConfig,
   FilterLimits,
@@ -12,7 +13,14 @@ import type {
   UpstreamConfig,
   WeirConfig,
 } from './types.ts';
-import { builtinEndpoints, parseAddress, parseDuration, parseEndpoint, parseSize } from './units.ts';
+import {
+  builtinEndpoints,
+  parseAddress,
+  parseDuration,
+  parseEndpoint,
+  parseSize,
+  parseTcp,
+} from './units.ts';
 
 type Listener = ConfigOutput['listeners'][number];
 type Route = Listener['routes'][number];
@@ -137,10 +145,21 @@ function resolveFilter(
     isolation: filter.isolation,
     pool: filter.pool,
     preload: filter.preload ?? preload,
-    capabilities: { upstreams: [], env: [], directories: [], tcp: [], clocks: [], random: false },
-    plugs: [],
+    capabilities: resolveCapabilities(filter.capabilities, file),
+    plugs: filter.plugs.map(plug => ({ module: resolvePath(dirname(file), plug), moduleText: plug })),
     place,
   };
+}
+
+function resolveCapabilities(granted: Filter['capabilities'], file: string): Capabilities {
+  const { upstreams, env, clocks, random } = granted;
+  const directories = granted.directories.map(({ host, guest, access }) => ({
+    host: resolvePath(dirname(file), host),
+    guest,
+    access,
+  }));
+  const tcp = granted.tcp.map(place => checked(parseTcp(place)));
+  return { upstreams, env, directories, tcp, clocks, random };
 }
 
 function resolveLimits(limits: Filter['limits']): FilterLimits {

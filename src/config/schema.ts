@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import { type Doc, documented, duration, name, remedies, size, text } from './schema-fields.ts';
+import { capabilities, env, guestText, modulePath, plugs } from './schema-capabilities.ts';
+import { documented, duration, name, remedies, size, text } from './schema-fields.ts';
 import { limits, restart } from './schema-limits.ts';
 import { match } from './schema-match.ts';
 import { builtinEndpoints, parseAddress, parseEndpoint, sha256Pattern } from './units.ts';
@@ -15,7 +16,8 @@ export const notImplemented: Readonly<Record<string, string>> = {
   workers: 'worker threads',
   'upstreams.*.tls': 'TLS to upstreams',
   'listeners.*.tls': 'TLS on listeners',
-  'filters.*.capabilities': 'capabilities (WASI 0.2 components)',
+  'filters.*.capabilities.sharedData': 'shared data',
+  'filters.*.capabilities.hostcalls': 'a choice of hostcalls',
 };
 
 const route = documented(
@@ -112,23 +114,9 @@ const payload = (what: string) =>
     remedy: '',
   });
 
-const guestText = (doc: Doc) => text('text without NUL', value => !value.includes('\0'), doc);
-
 const filter = documented(
   z.strictObject({
-    module: documented(
-      z
-        .string()
-        .min(1, { abort: true, error: () => 'is empty' })
-        .refine(value => !/^[a-z][a-z0-9+.-]+:\/\//i.test(value), {
-          error: issue => `${String(issue.input).replace(/:.*/s, '')}:// modules are not implemented yet`,
-        }),
-      {
-        description: 'The .wasm file, relative to this file.',
-        remedy: 'a path to a .wasm file, relative to this file',
-        examples: ['../filters/rust/add-header/add-header.wasm'],
-      },
-    ),
+    module: modulePath('The .wasm file, relative to this file: a Proxy-Wasm module or a WASI 0.2 component.'),
     sha256: text('a SHA-256', value => sha256Pattern.test(value), {
       description: 'SHA-256 of the module: refuse other bytes.',
       remedy: '64 hexadecimal digits in quotes, as sha256sum prints them',
@@ -143,19 +131,7 @@ const filter = documented(
       description: 'Which root context of the module to use, where it has several.',
       remedy: 'a string',
     }).default(''),
-    env: documented(
-      z.record(
-        text('a name of an environment variable', value => /^[A-Za-z_][A-Za-z0-9_]*$/.test(value), {
-          description: 'Name.',
-          remedy: 'letters, digits and _, not starting with a digit, for example API_TOKEN',
-        }),
-        guestText({ description: 'Value.', remedy: 'a string; quote numbers, true and false' }),
-      ),
-      {
-        description: "The module's environment; nothing of Weir's own is passed on.",
-        remedy: 'map names to strings, for example {API_TOKEN: abc}',
-      },
-    ).default({}),
+    env,
     allowOnHeadersStopIteration: documented(z.boolean(), {
       description:
         'true: StopIteration from a header callback stops headers only, not the body (as in Envoy).',
@@ -181,9 +157,11 @@ const filter = documented(
         'false: compiled and started by the first request that needs it. Default: modules.preload.',
       remedy: 'true or false',
     }).optional(),
+    capabilities,
+    plugs,
   }),
   {
-    description: 'A Proxy-Wasm module and its configuration.',
+    description: 'A Proxy-Wasm module or a component, and its configuration.',
     remedy: 'write a mapping with module, for example {module: add-header.wasm}',
   },
 );

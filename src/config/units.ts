@@ -52,6 +52,16 @@ export function parseAddress(text: string): HostPort | undefined {
   return isHostName(host) ? { host, port } : undefined;
 }
 
+/** `host:port` of one place to connect to: like an address, but host and port are both named. IPv6 in its short form. */
+export function parseTcp(text: string): HostPort | undefined {
+  const address = text.startsWith(':') ? undefined : parseAddress(text);
+  if (address === undefined || address.port === 0) return undefined;
+  const { host, port } = address;
+  if (!host.includes(':')) return { host: host.replace(/\.$/, ''), port };
+  // A zone (fe80::1%eth0) names a network card, which no guest can.
+  return host.includes('%') ? undefined : { host: new URL(`http://[${host}]`).hostname.slice(1, -1), port };
+}
+
 /** An IPv4 address or a DNS name of at most 253 characters (underscores are allowed, as in practice). */
 export function isHostName(text: string): boolean {
   // A last label of digits is an IPv4 address or nothing: 300.1.1.1 must not pass as a name.

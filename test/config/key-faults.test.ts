@@ -71,11 +71,14 @@ const notImplemented: readonly [string, string, string[]][] = [
     ['1:1: workers: worker threads: not implemented yet (remove this key)'],
   ],
   [
-    'capabilities',
-    filter('capabilities: {}'),
-    [
-      '1:37: filters.f.capabilities: capabilities (WASI 0.2 components): not implemented yet (remove this key)',
-    ],
+    'shared data',
+    filter('capabilities: {sharedData: true}'),
+    ['1:52: filters.f.capabilities.sharedData: shared data: not implemented yet (remove this key)'],
+  ],
+  [
+    'hostcalls',
+    filter('capabilities: {hostcalls: {deny: [proxy_set_property]}}'),
+    ['1:52: filters.f.capabilities.hostcalls: a choice of hostcalls: not implemented yet (remove this key)'],
   ],
   [
     'tls',

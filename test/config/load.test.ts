@@ -69,6 +69,8 @@ test('a filter has every default', () => {
     isolation: 'shared',
     pool: 8,
     preload: true,
+    capabilities: { upstreams: [], env: [], directories: [], tcp: [], clocks: [], random: false },
+    plugs: [],
     place: { file: `${directory}test.yaml`, line: 2, column: 3 },
   });
 });
