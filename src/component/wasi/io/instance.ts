@@ -1,0 +1,101 @@
+import { InstanceClosed, WasiTrap, WouldWait } from '../trap.ts';
+import type { Readiness } from './readiness.ts';
+
+/** sync: nothing may wait. jspi: functions of ASYNC_IMPORTS may return promises. */
+export type WaitMode = 'sync' | 'jspi';
+
+/** Most resources (streams, pollables, errors, descriptors, …) one instance holds: each costs the host memory. */
+export const RESOURCES_MAX = 4096;
+
+/** What all WASI resources of one component instance share: whether they may wait, how many there are, its end. */
+export class WasiInstance {
+  readonly mode: WaitMode;
+  readonly #waiting = new Set<(reason: InstanceClosed) => void>();
+  readonly #atClose = new Set<() => void>();
+  #resources = 0;
+  #closed = false;
+
+  constructor(mode: WaitMode) {
+    this.mode = mode;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Counts a new resource. Throws WasiTrap over RESOURCES_MAX, and after close. */
+  take(): void {
+    if (this.#closed) throw new InstanceClosed();
+    if (this.#resources >= RESOURCES_MAX) throw new WasiTrap(`more than ${RESOURCES_MAX} WASI resources`);
+    this.#resources++;
+  }
+
+  /** A resource was dropped. */
+  release(): void {
+    this.#resources--;
+  }
+
+  /** Runs `release` when the instance ends, unless it is taken back with the function this returns. */
+  onClose(release: () => void): () => void {
+    this.#atClose.add(release);
+    return () => this.#atClose.delete(release);
+  }
+
+  /** Ends all waiting with InstanceClosed and frees what was registered with onClose. Can be called again. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const fail of [...this.#waiting]) fail(new InstanceClosed());
+    for (const release of [...this.#atClose]) release();
+    this.#atClose.clear();
+  }
+
+  /**
+   * Resolves when one of `things` may have become ready. Throws WouldWait in sync mode; rejects with InstanceClosed.
+   * `what`: the WIT function that waits, for the message.
+   */
+  wait(what: string, things: readonly Readiness[]): Promise<void> {
+    if (this.mode === 'sync') throw new WouldWait(what);
+    return new Promise((resolve, reject) => {
+      if (this.#closed) return reject(new InstanceClosed());
+      const done = () => {
+        this.#waiting.delete(fail);
+        for (const forget of forgets) forget();
+      };
+      const fail = (reason: InstanceClosed) => {
+        done();
+        reject(reason);
+      };
+      const wake = () => {
+        done();
+        resolve();
+      };
+      this.#waiting.add(fail);
+      const forgets = things.map(thing => thing.when(wake));
+    });
+  }
+
+  /**
+   * Asks `attempt` until it gives a value, waiting in between. At once if the first attempt does; otherwise throws
+   * WouldWait in sync mode.
+   */
+  until<T>(what: string, things: readonly Readiness[], attempt: () => T | undefined): T | Promise<T> {
+    const first = attempt();
+    if (first !== undefined) return first;
+    return this.#again(what, things, attempt, this.wait(what, things));
+  }
+
+  async #again<T>(
+    what: string,
+    things: readonly Readiness[],
+    attempt: () => T | undefined,
+    waited: Promise<void>,
+  ): Promise<T> {
+    await waited;
+    for (;;) {
+      const value = attempt();
+      if (value !== undefined) return value;
+      await this.wait(what, things);
+    }
+  }
+}
