@@ -2,6 +2,20 @@
 
 export type Language = 'rust' | 'go' | 'assemblyscript' | 'c' | 'cpp';
 
+/** A filter that is a WebAssembly component, not a Proxy-Wasm module. */
+export interface Component {
+  /** Embedded when the compiler makes a core module and says nothing of its world: one of filters/wit. */
+  readonly world?: string;
+  /** The core module imports WASI preview 1: jco's adapter stands in between. */
+  readonly adapter?: boolean;
+  /** What it may import; a name that ends in `:` or `/` stands for all that begins with it. */
+  readonly imports: readonly string[];
+  /** What it has to export. */
+  readonly exports: readonly string[];
+  /** False: too large for the repository. `npm run filters:build` makes it, .gitignore knows it. */
+  readonly committed: boolean;
+}
+
 export interface Filter {
   readonly name: string;
   readonly language: Language;
@@ -12,6 +26,7 @@ export interface Filter {
    * is called: a body callback that does nothing still makes the host hold every piece of every body.
    */
   readonly callbacks: readonly string[];
+  readonly component?: Component;
 }
 
 const REQUEST = 'proxy_on_request_headers';
@@ -21,6 +36,21 @@ function rust(name: string, callbacks: readonly string[]): Filter {
   const shared = ['rust/Cargo.toml', 'rust/Cargo.lock', 'rust/common'];
   return { name, language: 'rust', sources: [`rust/${name}`, ...shared], callbacks };
 }
+
+/** A crate that stands alone, so that the modules' Cargo.lock needn't know it. */
+function rustComponent(
+  name: string,
+  imports: readonly string[],
+  exports: readonly string[],
+  shared: readonly string[] = [],
+): Filter {
+  const component = { imports, exports, committed: true };
+  return { name, language: 'rust', sources: [`rust/${name}`, ...shared], callbacks: [], component };
+}
+
+const WIT = 'wit/filter.wit';
+const REQUEST_HEADERS = 'weir:filter/http-request-headers@0.1.0';
+const VERIFIER = 'acme:auth/verifier@0.1.0';
 
 export const FILTERS: readonly Filter[] = [
   rust('add-header', [REQUEST, RESPONSE]),
@@ -57,6 +87,14 @@ export const FILTERS: readonly Filter[] = [
     sources: ['c/security-headers', 'c/proxy_wasm.h', 'c/json.h', 'c/tiny_malloc.h'],
     callbacks: [RESPONSE],
   },
+  rustComponent(
+    'verify-token',
+    ['weir:filter/', VERIFIER],
+    [REQUEST_HEADERS],
+    [WIT, 'rust/static-verifier/wit'],
+  ),
+  rustComponent('static-verifier', [], [VERIFIER]),
+  rustComponent('http-greeter', ['wasi:http/', 'wasi:io/'], ['wasi:http/incoming-handler@0.2.12']),
 ];
 
 /** As in the manifest: rust/add-header. */
@@ -69,12 +107,12 @@ export function binaryOf(filter: Filter): string {
   return `${idOf(filter)}/${filter.name}.wasm`;
 }
 
-/** Filters by name or by language/name; an unknown one is an error. */
+/** Filters by name (all of that name) or by language/name; an unknown one is an error. */
 export function select(names: readonly string[]): readonly Filter[] {
   if (names.length === 0) return FILTERS;
-  return names.map(name => {
-    const found = FILTERS.find(filter => filter.name === name || idOf(filter) === name);
-    if (found === undefined) {
+  return names.flatMap(name => {
+    const found = FILTERS.filter(filter => filter.name === name || idOf(filter) === name);
+    if (found.length === 0) {
       throw new Error(`no filter is called ${name}; there are: ${FILTERS.map(idOf).join(', ')}`);
     }
     return found;

@@ -19,6 +19,11 @@ type Manifest = Record<string, Entry>;
 
 const REMEDY = 'npm run filters:build --';
 
+/** A binary that isn't committed has no hash to be checked against. */
+export function isCommitted(filter: Filter): boolean {
+  return filter.component?.committed ?? true;
+}
+
 function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
@@ -55,10 +60,11 @@ function read(root: string): Manifest {
 
 /** Notes down what was just built. */
 export function record(root: string, filter: Filter, toolchain: string): void {
+  if (!isCommitted(filter)) return;
   const wasm = readFileSync(join(root, binaryOf(filter)));
   const entry = { sources: hashSources(root, filter), wasm: sha256(wasm), bytes: wasm.length, toolchain };
   const all: Manifest = { ...read(root), [idOf(filter)]: entry };
-  const known = FILTERS.map(idOf).sort();
+  const known = FILTERS.filter(isCommitted).map(idOf).sort();
   const sorted = known.flatMap(id => (all[id] === undefined ? [] : [[id, all[id]] as const]));
   writeFileSync(manifestFile(root), `${JSON.stringify(Object.fromEntries(sorted), null, 2)}\n`);
 }
@@ -66,11 +72,11 @@ export function record(root: string, filter: Filter, toolchain: string): void {
 /** What differs between the manifest and the files, with the remedy; nothing when all is well. */
 export function* differences(root: string, filters: readonly Filter[]): Generator<string> {
   const manifest = read(root);
-  for (const filter of filters) {
+  for (const filter of filters.filter(isCommitted)) {
     const id = idOf(filter);
     const entry = manifest[id];
     const binary = join(root, binaryOf(filter));
-    const rebuild = `build it: ${REMEDY} ${filter.name}`;
+    const rebuild = `build it: ${REMEDY} ${id}`;
     if (entry === undefined) {
       yield `${id}: it is not in filters/manifest.json; ${rebuild}`;
     } else if (!existsSync(binary)) {
@@ -91,7 +97,7 @@ export function* differences(root: string, filters: readonly Filter[]): Generato
       yield `filters/${path}: no filter of filters/build/filters.ts builds it; remove it`;
   }
   for (const id of Object.keys(manifest)) {
-    if (!FILTERS.some(filter => idOf(filter) === id)) {
+    if (!FILTERS.some(filter => isCommitted(filter) && idOf(filter) === id)) {
       yield `${id}: it is in filters/manifest.json but in no list; ${REMEDY.slice(0, -3)} writes it anew`;
     }
   }

@@ -60,7 +60,8 @@ export function findRust(root: string): Toolchain {
     version: `rustc ${compiler.version}`,
     localPaths: [compiler.sysroot, join(compiler.sysroot, 'lib/rustlib/src')],
     build(filter, output) {
-      const base = ['--locked', '--manifest-path', join(root, 'rust/Cargo.toml')];
+      const folder = filter.component === undefined ? 'rust' : `rust/${filter.name}`;
+      const base = ['--locked', '--manifest-path', join(root, folder, 'Cargo.toml')];
       const env: Record<string, string> = { RUSTC: compiler.rustc };
       // The sources of the crates must be there before their place can be named.
       const fetched = run(compiler.cargo, ['fetch', ...base], { env });

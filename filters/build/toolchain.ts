@@ -7,8 +7,11 @@ export interface Toolchain {
   readonly version: string;
   /** Paths of this machine that must not end up in a binary. */
   readonly localPaths: readonly string[];
-  /** Builds `filter` into the file `output`, or throws with what the compiler said. */
-  build(filter: Filter, output: string): void;
+  /**
+   * Builds `filter` into the file `output`, or throws with what the compiler said. Of a component it may leave the core
+   * module: the rest is done elsewhere.
+   */
+  build(filter: Filter, output: string): void | Promise<void>;
 }
 
 /** A toolchain is not there, or too old. The message says what is missing and how to get it. */

@@ -90,6 +90,11 @@ export function* faults(
   }
   if (!names.has('proxy_on_memory_allocate') && !names.has('malloc')) yield 'it exports no allocator';
   if (![...names].some(name => name.startsWith('proxy_abi_version_'))) yield 'it names no ABI version';
+  yield* pathsIn(bytes, localPaths);
+}
+
+/** Paths of this machine in a binary, in words. */
+export function* pathsIn(bytes: Uint8Array, localPaths: readonly string[]): Generator<string> {
   const content = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (const path of localPaths) {
     const at = content.indexOf(path);
