@@ -14,6 +14,16 @@ const RESOURCES = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 4, sta
 /** ms until the next attempt when a watchdog could not be started again. */
 const RETRY = 1000;
 
+const TURN = Promise.resolve();
+
+/** A guest that can be suspended runs, until it is suspended, ends or dies (segments.ts). */
+export interface Segment {
+  /** It has called the host, which has not returned yet: whatever happens now happens in this segment. */
+  readonly inHost: boolean;
+  /** It was left by a trap or another exception, some time ago, and nobody could tell. */
+  died(interrupted: boolean): void;
+}
+
 let own: Promise<Interrupter> | undefined;
 
 /**
@@ -26,6 +36,9 @@ let own: Promise<Interrupter> | undefined;
 export class Interrupter {
   readonly #slot: Slot;
   readonly #assignment: Assignment;
+  /** The segment that runs; or has died, and that isn't known yet. */
+  #open: Segment | undefined;
+  #settles = false;
   /** What modules import; its first word is the flag. */
   readonly memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
 
@@ -61,6 +74,7 @@ export class Interrupter {
    * @throws PluginError PLUGIN_DOWN when nobody would interrupt it; then there is nothing to leave
    */
   enter(budget: number): void {
+    if (this.#open !== undefined) this.settle();
     this.#slot.enter(budget);
   }
 
@@ -68,6 +82,48 @@ export class Interrupter {
   leave(): boolean {
     return this.#slot.leave();
   }
+
+  /** A callback is running, which is no segment. */
+  get inCallback(): boolean {
+    return this.#open === undefined && this.#slot.running;
+  }
+
+  /** The segment that runs, or that died and was not settled. */
+  get open(): Segment | undefined {
+    return this.#open;
+  }
+
+  /** A segment begins. To be ended by `end`, or, when the guest was unwound, by whoever comes next. */
+  begin(segment: Segment, budget: number): void {
+    this.enter(budget);
+    this.#open = segment;
+    if (this.#settles) return;
+    this.#settles = true;
+    // No guest runs when a microtask begins: what is open then has died.
+    void TURN.then(this.#settleLater);
+  }
+
+  /** The segment that runs has ended. True when it was interrupted. */
+  end(segment: Segment): boolean {
+    if (this.#open !== segment)
+      throw new Error('fault of the host: another guest was entered from a segment');
+    this.#open = undefined;
+    return this.#slot.leave();
+  }
+
+  /** Ends the segment whose guest was unwound, if there is one. Nobody begins anything within it. */
+  settle(): void {
+    const open = this.#open;
+    if (open === undefined) return;
+    if (open.inHost) throw new Error('fault of the host: a guest is entered while a segment runs');
+    this.#open = undefined;
+    open.died(this.#slot.leave());
+  }
+
+  readonly #settleLater = () => {
+    this.#settles = false;
+    this.settle();
+  };
 
   /** Starts a watchdog; resolves when it watches. From then on it is replaced when it ends. */
   #watch(): Promise<void> {

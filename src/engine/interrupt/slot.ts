@@ -56,6 +56,11 @@ export class Slot {
     return false;
   }
 
+  /** A callback is running. */
+  get running(): boolean {
+    return this.#depth > 0;
+  }
+
   /** A watchdog is there: the first one, or another one after `lost`. */
   watched(): void {
     this.#clear();
