@@ -50,6 +50,14 @@ function rustComponent(
 
 const WIT = 'wit/filter.wit';
 const REQUEST_HEADERS = 'weir:filter/http-request-headers@0.1.0';
+const HEADERS = 'weir:filter/http-headers@0.1.0';
+/** A core module of the world header-filter, without WASI. */
+const HEADER_FILTER: Component = {
+  world: 'header-filter',
+  imports: ['weir:filter/'],
+  exports: [HEADERS],
+  committed: true,
+};
 const VERIFIER = 'acme:auth/verifier@0.1.0';
 
 export const FILTERS: readonly Filter[] = [
@@ -86,6 +94,26 @@ export const FILTERS: readonly Filter[] = [
     language: 'c',
     sources: ['c/security-headers', 'c/proxy_wasm.h', 'c/json.h', 'c/tiny_malloc.h'],
     callbacks: [RESPONSE],
+  },
+  rustComponent(
+    'add-header-component',
+    ['weir:filter/'],
+    [HEADERS],
+    [WIT, 'rust/add-header/src/rules.rs', 'rust/common/src/config.rs'],
+  ),
+  {
+    name: 'add-header-component',
+    language: 'c',
+    sources: ['c/add-header-component', 'c/proxy_wasm.h', 'c/json.h', 'c/tiny_malloc.h', WIT],
+    callbacks: [],
+    component: HEADER_FILTER,
+  },
+  {
+    name: 'add-header-component',
+    language: 'assemblyscript',
+    sources: ['assemblyscript/add-header-component', 'assemblyscript/ab-test/assembly/json.ts', WIT],
+    callbacks: [],
+    component: HEADER_FILTER,
   },
   rustComponent(
     'verify-token',
