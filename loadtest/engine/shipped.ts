@@ -125,6 +125,7 @@ export function pluginOptions({ name, config }: Shipped): PluginOptions {
     limits: LIMITS,
     onFailure: 'reload',
     restart: { firstDelay: 100, maxDelay: 10_000, crashesPerMinute: 30 },
+    capabilities: { upstreams: [], env: [], directories: [], tcp: [], clocks: [], random: false },
     isolation: 'shared',
     pool: 2,
   };

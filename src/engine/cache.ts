@@ -1,10 +1,19 @@
 import { readFile } from 'node:fs/promises';
 import { LRUCache } from 'lru-cache';
 import { ModuleError } from '../errors.ts';
-import { type CompiledModule, compile, type EngineLimits, moduleKey, sha256 } from './compile.ts';
+import {
+  type CompiledCode,
+  type CompiledModule,
+  compile,
+  type EngineLimits,
+  moduleKey,
+  sha256,
+} from './compile.ts';
 import type { DiskCache } from './disk-cache.ts';
 
-export interface ModuleCacheOptions {
+export interface ModuleCacheOptions<C extends CompiledCode> {
+  /** Makes code from bytes. Default: core modules only. */
+  readonly compile?: Compile<C>;
   /** Modules kept at the most. */
   readonly maxModules: number;
   /** Bytes of WebAssembly kept at the most, all modules together. */
@@ -12,14 +21,46 @@ export interface ModuleCacheOptions {
   /** Where rewritten modules are kept between runs. */
   readonly disk?: DiskCache | undefined;
   /** A module left the cache: what was made of it should end. */
-  onEvict?(module: CompiledModule): void;
+  onEvict?(module: C): void;
 }
 
 /** What a compilation needs. */
-interface Source {
+export interface Source {
   readonly bytes: Uint8Array;
+  /** SHA-256 of the bytes in hex. */
   readonly hash: string;
   readonly limits: EngineLimits;
+  /** Components whose exports are handed to this one's imports. */
+  readonly plugs: readonly Plug[];
+  /** Tells its result apart from others. */
+  readonly key: string;
+}
+
+/** A component that is plugged into another one. */
+export interface Plug {
+  /** As the configuration names it, for messages. */
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+/** @throws ModuleError */
+export type Compile<C extends CompiledCode> = (source: Source, disk: DiskCache | undefined) => Promise<C>;
+
+async function compileModule(
+  { bytes, hash, limits }: Source,
+  disk: DiskCache | undefined,
+): Promise<CompiledModule> {
+  return compile(bytes, hash, limits, disk);
+}
+
+/** The bytes of a file. @throws ModuleError MODULE_NOT_FOUND */
+export async function readModule(path: string): Promise<Buffer> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? 'unknown';
+    throw new ModuleError('MODULE_NOT_FOUND', `can't read the module ${path} (${code})`, { cause: error });
+  }
 }
 
 /** What a cache did since it was made. */
@@ -35,16 +76,19 @@ export interface ModuleCacheStats {
  * Compiled modules by the hash of their bytes and their limits, least recently used out first. Filters that share
  * bytes share one compiled module, and callers that ask at the same time share one compilation.
  */
-export class ModuleCache {
-  readonly #cache: LRUCache<string, CompiledModule, Source>;
+export class ModuleCache<C extends CompiledCode = CompiledModule> {
+  readonly #cache: LRUCache<string, C, Source>;
+  readonly #make: Compile<C>;
   readonly #maxBytes: number;
   readonly #disk: DiskCache | undefined;
   readonly stats: ModuleCacheStats = { hits: 0, misses: 0, evictions: 0, compileTime: 0 };
 
-  constructor(options: ModuleCacheOptions) {
+  constructor(options: ModuleCacheOptions<C>) {
+    // Without an own one it holds core modules: the default of the type.
+    this.#make = options.compile ?? (compileModule as unknown as Compile<C>);
     this.#maxBytes = options.maxBytes;
     this.#disk = options.disk;
-    this.#cache = new LRUCache<string, CompiledModule, Source>({
+    this.#cache = new LRUCache<string, C, Source>({
       max: options.maxModules,
       maxSize: options.maxBytes,
       sizeCalculation: entry => entry.size,
@@ -70,27 +114,27 @@ export class ModuleCache {
   }
 
   /** The module is in use: others are evicted before it. False when it is not in the cache any more. */
-  touch(module: CompiledModule): boolean {
+  touch(module: C): boolean {
     return this.#cache.get(module.key) === module;
   }
 
   /** The compiled module for these bytes. @throws ModuleError from `compile` */
-  async get(bytes: Uint8Array, limits: EngineLimits): Promise<CompiledModule> {
+  async get(bytes: Uint8Array, limits: EngineLimits, plugs: readonly Plug[] = []): Promise<C> {
     const hash = sha256(bytes);
-    const key = moduleKey(hash, limits);
+    const key = [moduleKey(hash, limits), ...plugs.map(plug => sha256(plug.bytes))].join('+');
     const kept = this.#cache.get(key);
     if (kept !== undefined) {
       this.stats.hits++;
       return kept;
     }
     this.stats.misses++;
-    const source: Source = { bytes, hash, limits };
+    const source: Source = { bytes, hash, limits, plugs, key };
     return (await this.#cache.fetch(key, { context: source })) ?? this.#compile(source);
   }
 
-  async #compile({ bytes, hash, limits }: Source): Promise<CompiledModule> {
+  async #compile(source: Source): Promise<C> {
     const start = performance.now();
-    const module = await compile(bytes, hash, limits, this.#disk);
+    const module = await this.#make(source, this.#disk);
     this.stats.compileTime += performance.now() - start;
     if (module.size > this.#maxBytes) {
       throw new ModuleError(
@@ -105,22 +149,20 @@ export class ModuleCache {
    * Reads a file and compiles it. `expected`: its SHA-256 in hex, or empty.
    * @throws ModuleError MODULE_NOT_FOUND, MODULE_HASH_MISMATCH and those of `compile`
    */
-  async load(path: string, expected: string, limits: EngineLimits): Promise<CompiledModule> {
-    let bytes: Buffer;
-    try {
-      bytes = await readFile(path);
-    } catch (error) {
-      const code = (error as NodeJS.ErrnoException).code ?? 'unknown';
-      throw new ModuleError('MODULE_NOT_FOUND', `can't read the module ${path} (${code})`, { cause: error });
-    }
-    return this.checked(bytes, expected, limits);
+  async load(path: string, expected: string, limits: EngineLimits, plugs: readonly Plug[] = []): Promise<C> {
+    return this.checked(await readModule(path), expected, limits, plugs);
   }
 
   /**
    * Compiles bytes. `expected`: their SHA-256 in hex, or empty.
    * @throws ModuleError MODULE_HASH_MISMATCH and those of `compile`
    */
-  async checked(bytes: Uint8Array, expected: string, limits: EngineLimits): Promise<CompiledModule> {
+  async checked(
+    bytes: Uint8Array,
+    expected: string,
+    limits: EngineLimits,
+    plugs: readonly Plug[] = [],
+  ): Promise<C> {
     if (expected !== '') {
       const actual = sha256(bytes);
       if (actual !== expected.toLowerCase()) {
@@ -130,6 +172,6 @@ export class ModuleCache {
         );
       }
     }
-    return this.get(bytes, limits);
+    return this.get(bytes, limits, plugs);
   }
 }

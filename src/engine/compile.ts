@@ -14,17 +14,21 @@ export interface EngineLimits {
   readonly functionSize: number;
 }
 
-/** A core module, rewritten and compiled: it can't outgrow its limits and can be interrupted. */
-export interface CompiledModule {
-  readonly module: WebAssembly.Module;
-  /** What an instance needs from the host. */
-  readonly facts: ModuleFacts;
+/** What the cache holds: made from bytes, ready to be instantiated. */
+export interface CompiledCode {
   /** Lower-case hex of the bytes it was made from. */
   readonly sha256: string;
-  /** The same and the limits: what is equal here is the same module. */
+  /** The same and the limits: what is equal here is the same code. */
   readonly key: string;
   /** Size of the code that was compiled, in bytes: what the cache counts. */
   readonly size: number;
+}
+
+/** A core module, rewritten and compiled: it can't outgrow its limits and can be interrupted. */
+export interface CompiledModule extends CompiledCode {
+  readonly module: WebAssembly.Module;
+  /** What an instance needs from the host. */
+  readonly facts: ModuleFacts;
 }
 
 /** Goes into the names of artefacts on disk: to be raised whenever rewriting gives other bytes. */

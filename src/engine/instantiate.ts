@@ -6,6 +6,8 @@ import { ENGINE_MODULE, INTERRUPT_IMPORT, REFUSED_AT } from './rewrite/index.ts'
 export interface Memories {
   /** Those the module defines, in order. */
   readonly own: readonly WebAssembly.Memory[];
+  /** What each of them may grow to, in pages. */
+  readonly maxima: readonly number[];
   /** For `WebAssembly.Instance`, beside what the module itself imports. */
   readonly imports: Readonly<Record<string, WebAssembly.ModuleImports>>;
 }
@@ -35,7 +37,8 @@ export function makeMemories(compiled: CompiledModule, interrupt: WebAssembly.Me
     }
     own.push(imports[name]);
   }
-  return { own, imports: { [ENGINE_MODULE]: imports } };
+  const maxima = compiled.facts.memories.map(memory => memory.maximum);
+  return { own, maxima, imports: { [ENGINE_MODULE]: imports } };
 }
 
 /** How often memory.grow failed in rewritten modules of this thread. */

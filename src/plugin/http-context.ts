@@ -160,6 +160,7 @@ export class HttpContext extends VmContext implements FilterContext {
   }
 
   protected override onGone(): void {
+    if (this.#options.isolation === 'request') this.vm.end();
     this.#plugin.contextGone();
   }
 

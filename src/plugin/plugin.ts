@@ -1,7 +1,6 @@
-import type { FailurePolicy, FilterLimits, LimitName, RestartConfig } from '../config/types.ts';
-import type { CompiledModule } from '../engine/compile.ts';
+import type { Capabilities, FailurePolicy, FilterLimits, LimitName, RestartConfig } from '../config/types.ts';
 import { PluginError } from '../errors.ts';
-import { phasesOf } from './callbacks.ts';
+import type { CompiledFilter } from './compile.ts';
 import type { FilterCounters } from './counters.ts';
 import { HttpContext } from './http-context.ts';
 import type { RootContext } from './root-context.ts';
@@ -22,6 +21,7 @@ export interface PluginOptions {
   readonly limits: FilterLimits;
   readonly onFailure: FailurePolicy;
   readonly restart: RestartConfig;
+  readonly capabilities: Capabilities;
   readonly isolation: 'shared' | 'request';
   readonly pool: number;
 }
@@ -47,9 +47,8 @@ export abstract class ProxyWasmPlugin implements LoadedPlugin {
   onEnd: (() => void) | undefined;
 
   constructor(slot: VmSlot, options: PluginOptions, state: PluginState) {
-    const { linkage } = slot.spec;
     this.name = options.name;
-    this.phases = phasesOf(linkage.callbacks, linkage.changesBodies);
+    this.phases = slot.spec.phases;
     this.bufferedBody = options.limits.bufferedBody;
     this.pauseTime = options.limits.pauseTime;
     this.failOpen = options.onFailure === 'open';
@@ -103,7 +102,7 @@ export abstract class ProxyWasmPlugin implements LoadedPlugin {
     return this.slot;
   }
 
-  get compiled(): CompiledModule {
+  get compiled(): CompiledFilter {
     return this.slot.spec.compiled;
   }
 

@@ -1,16 +1,20 @@
 import { LRUCache } from 'lru-cache';
 import type { HostcallTable } from '../abi/guest.ts';
 import { type Linkage, link } from '../abi/link.ts';
-import { type CompiledModule, sha256 } from '../engine/compile.ts';
+import type { CompiledComponent } from '../component/compile.ts';
+import type { CompiledModule } from '../engine/compile.ts';
 import type { Interrupter } from '../engine/interrupt/interrupter.ts';
 import type { Log } from '../log.ts';
 import { WASI_PREVIEW1 } from '../wasi/index.ts';
 import { WASI_TYPES } from '../wasi/signatures.ts';
+import type { CompiledFilter } from './compile.ts';
+import { type ComponentLinkage, ComponentSpec, linkComponent } from './component-spec.ts';
+import { ModuleSpec } from './module-vm.ts';
 import type { PluginOptions, ProxyWasmPlugin } from './plugin.ts';
 import { RequestPlugin } from './request-plugin.ts';
 import { SharedPlugin } from './shared-plugin.ts';
 import { PluginState } from './state.ts';
-import type { Vm } from './vm.ts';
+import type { Vm, VmSpec } from './vm.ts';
 import { VmSlot } from './vm-slot.ts';
 
 export interface VmRegistryOptions {
@@ -22,11 +26,21 @@ export interface VmRegistryOptions {
   readonly wasi?: HostcallTable;
 }
 
+function once<K extends object, V>(kept: WeakMap<K, V>, key: K, make: () => V): V {
+  let value = kept.get(key);
+  if (value === undefined) {
+    value = make();
+    kept.set(key, value);
+  }
+  return value;
+}
+
 /** The plugins of a thread and their VMs: plugins whose VM is the same share it, as in Envoy. */
 export class VmRegistry {
   readonly #slots: LRUCache<string, VmSlot>;
   readonly #keys = new WeakMap<VmSlot, string>();
-  readonly #linkages = new WeakMap<WebAssembly.Module, Linkage>();
+  readonly #linkages = new WeakMap<CompiledModule, Linkage>();
+  readonly #components = new WeakMap<CompiledComponent, ComponentLinkage>();
   /** Counters and the like outlive the VMs of a filter: by its name. */
   readonly #states = new Map<string, PluginState>();
   readonly #plugins = new Set<ProxyWasmPlugin>();
@@ -55,21 +69,14 @@ export class VmRegistry {
    * Links a module, starts its VM (or takes the one that is there) and the plugin on it.
    * @throws ModuleError when the module is no filter; PluginError or GuestError when it doesn't start
    */
-  start(compiled: CompiledModule, options: PluginOptions): ProxyWasmPlugin {
-    let linkage = this.#linkages.get(compiled.module);
-    if (linkage === undefined) {
-      linkage = link(compiled, { table: this.#wasi, types: WASI_TYPES });
-      this.#linkages.set(compiled.module, linkage);
-    }
+  start(compiled: CompiledFilter, options: PluginOptions): ProxyWasmPlugin {
+    const spec = this.#spec(compiled, options);
     const state = this.state(options);
-    const environment = Object.entries(options.env).map(([name, value]) => Buffer.from(`${name}=${value}\0`));
-    const { vmId, vmConfig } = options;
-    const spec = { compiled, linkage, vmId, vmConfig, environment };
     let plugin: ProxyWasmPlugin;
     if (options.isolation === 'request') {
       plugin = new RequestPlugin(new VmSlot(spec, this.#interrupter), options, state);
     } else {
-      const key = JSON.stringify([compiled.key, vmId, sha256(vmConfig), options.env]);
+      const { key } = spec;
       let slot = this.#slots.get(key);
       if (slot === undefined) {
         slot = new VmSlot(spec, this.#interrupter, () => {
@@ -91,6 +98,18 @@ export class VmRegistry {
     return plugin;
   }
 
+  /** @throws ModuleError */
+  #spec(compiled: CompiledFilter, options: PluginOptions): VmSpec {
+    if ('parts' in compiled) {
+      const linkage = once(this.#components, compiled, () => linkComponent(compiled));
+      return new ComponentSpec(compiled, linkage, options);
+    }
+    const linkage = once(this.#linkages, compiled, () =>
+      link(compiled, { table: this.#wasi, types: WASI_TYPES }),
+    );
+    return new ModuleSpec(compiled, linkage, options);
+  }
+
   /** What outlives the VMs of a filter. */
   state({ name, limits, restart }: PluginOptions): PluginState {
     let state = this.#states.get(name);
@@ -102,7 +121,7 @@ export class VmRegistry {
   }
 
   /** Plugins made of that module end when their streams have. */
-  evict(module: CompiledModule): void {
+  evict(module: CompiledFilter): void {
     this.#retire(plugin => plugin.compiled.key === module.key);
   }
 

@@ -54,6 +54,9 @@ export class RequestPlugin extends ProxyWasmPlugin {
   protected stop(): void {
     clearImmediate(this.#filling);
     this.#filling = undefined;
-    for (const root of this.#ready.splice(0)) endRoot(root, this.state);
+    for (const root of this.#ready.splice(0)) {
+      endRoot(root, this.state);
+      root.vm.end();
+    }
   }
 }

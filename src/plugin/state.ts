@@ -5,6 +5,9 @@ import { BackOff } from './back-off.ts';
 import { FilterCounters } from './counters.ts';
 import { LogLimit } from './log-limit.ts';
 
+/** Denials that are told apart: a guest could think of any number. */
+const DENIED_MAX = 100;
+
 /** What a filter is from VM to VM, and when it was evicted and loaded again. */
 export class PluginState {
   readonly name: string;
@@ -18,6 +21,8 @@ export class PluginState {
   readonly counters = new FilterCounters();
   /** Contexts that answered false to proxy_on_done and have not called proxy_done, oldest first. */
   readonly waiting = new Set<{ readonly owner: unknown; forceEnd(): void }>();
+
+  readonly #denied = new Set<string>();
 
   /** When a VM may take the place of one that died. */
   readonly backOff: BackOff;
@@ -33,5 +38,12 @@ export class PluginState {
     this.limits = limits;
     this.backOff = new BackOff(restart);
     this.logLimit = new LogLimit(name, limits.logLines, log, this.counters);
+  }
+
+  /** The guest tried what it was not granted; `grant` is the line of YAML that would. Logged once for each. */
+  denied(what: string, grant: string): void {
+    if (this.#denied.size >= DENIED_MAX || this.#denied.has(what)) return;
+    this.#denied.add(what);
+    this.log.warn(this.logFields, `denied: ${what} (${grant} would allow it)`);
   }
 }

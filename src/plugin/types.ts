@@ -4,6 +4,7 @@ import type { BodyBuffer } from '../message/body.ts';
 import type { FieldMap, RawFields } from '../message/fields.ts';
 import type { RequestHeaders, ResponseHeaders } from '../message/headers.ts';
 import type { ExchangeInfo } from '../message/info.ts';
+import type { TakenContext, TakenStream } from './taken.ts';
 
 /** The two directions of a stream. */
 export const REQUEST = 0;
@@ -97,6 +98,11 @@ export interface Plugin {
   hit(limit: LimitName): void;
   /** Starts its part of a stream. @throws GuestError, PluginError */
   open(stream: HttpStream): FilterContext;
+  /**
+   * Present when its messages are its own (taken.ts): then it is called in place of `open`, and `phases` count for
+   * nothing. @throws GuestError, PluginError
+   */
+  takeOver?(stream: TakenStream): TakenContext;
   /** Ends its root context: done, log, delete. Never throws. */
   close(): void;
 }

@@ -1,7 +1,7 @@
 import type { Interrupter } from '../engine/interrupt/interrupter.ts';
 import type { RootContext } from './root-context.ts';
 import type { PluginState } from './state.ts';
-import { Vm, type VmSpec } from './vm.ts';
+import type { Vm, VmSpec } from './vm.ts';
 
 /** The VM that plugins of the same vm id, module, VM configuration and environment share; replaced when it died. */
 export class VmSlot {
@@ -27,7 +27,7 @@ export class VmSlot {
   /** A VM of one's own. @throws GuestError, ModuleError */
   make(state: PluginState): Vm {
     state.counters.vmsStarted++;
-    return new Vm(this.spec, state, this.#interrupter);
+    return this.spec.make(state, this.#interrupter);
   }
 
   take(): void {
@@ -37,6 +37,7 @@ export class VmSlot {
   /** The plugin's root context has ended. The VM is dropped with the last one. */
   release(): void {
     if (--this.#users > 0) return;
+    this.#vm?.end();
     this.#vm = undefined;
     this.#onUnused?.();
   }

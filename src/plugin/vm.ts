@@ -1,45 +1,39 @@
-import type { Guest } from '../abi/guest.ts';
 import type { Host } from '../abi/host.ts';
-import type { Linkage } from '../abi/link.ts';
-import { type AbiVersion, Status } from '../abi/types.ts';
-import type { CompiledModule } from '../engine/compile.ts';
-import { type Memories, makeMemories, RefusedGrowths } from '../engine/instantiate.ts';
+import { Status } from '../abi/types.ts';
+import { type Memories, RefusedGrowths } from '../engine/instantiate.ts';
 import type { Interrupter } from '../engine/interrupt/interrupter.ts';
-import { GuestMemory } from '../engine/memory.ts';
 import { GuestError } from '../errors.ts';
 import { LineBuffer } from '../wasi/stdio.ts';
-import { type Callbacks, callbacksOf, type GuestFunction } from './callbacks.ts';
+import type { Callbacks, GuestFunction } from './callbacks.ts';
+import type { CompiledFilter } from './compile.ts';
 import type { Context } from './context.ts';
-import { Exit, guarded, guestError } from './death.ts';
+import { Exit, guestError } from './death.ts';
 import { StartContext } from './start-context.ts';
 import type { PluginState } from './state.ts';
+import type { Phases } from './types.ts';
 
-/** What a VM is made from; plugins with equal specs share one. */
+/** What VMs are made from; plugins with equal specs share one. */
 export interface VmSpec {
-  readonly compiled: CompiledModule;
-  readonly linkage: Linkage;
-  readonly vmId: string;
+  readonly compiled: CompiledFilter;
+  /** Tells VMs of the same code apart: what else goes into one. */
+  readonly key: string;
+  readonly phases: Phases;
   readonly vmConfig: Buffer;
-  /** `NAME=value` with a NUL after it, each. */
-  readonly environment: readonly Buffer[];
+  /** @throws GuestError when its start functions fail; ModuleError when there is no room for its memory */
+  make(state: PluginState, interrupter: Interrupter): Vm;
 }
 
-/** What hostcalls see of a module that defines no memory: no pointer is good. */
-const NO_MEMORY = new GuestMemory(new WebAssembly.Memory({ initial: 0, maximum: 0 }));
 const PAGE = 65_536;
 const INFO = 2;
 const ERROR = 4;
 
 /**
- * One instance of a module and the contexts that live in it. Calls into the guest go through `call`. After a
- * trap, an exit or a fault of ours the VM is dead: memory is in an unknown state, and no call enters it again.
+ * One instance of a module or component and the contexts that live in it. Calls into the guest go through `call`.
+ * After a trap, an exit or a fault of ours the VM is dead: memory is in an unknown state, and no call enters it again.
  */
-export class Vm implements Guest {
-  readonly abi: AbiVersion;
+export abstract class Vm {
   readonly spec: VmSpec;
-  memory: GuestMemory;
-  readonly environment: readonly Buffer[];
-  readonly callbacks: Callbacks;
+  abstract readonly callbacks: Callbacks;
   /** The effective context of the callback that is running. */
   host: Host;
   /** Contexts by id, those that wait for proxy_done too. */
@@ -51,10 +45,12 @@ export class Vm implements Guest {
   /** The last line the guest logged as an error: why it refused to start, most often. */
   lastError = '';
 
-  readonly #interrupter: Interrupter;
-  readonly #memories: Memories;
+  /** The memories of its core modules. */
+  protected readonly memories: Memories[] = [];
+  /** While it is being made. */
+  protected readonly starting: Context;
+  protected readonly interrupter: Interrupter;
   readonly #refused: RefusedGrowths;
-  readonly #allocate: GuestFunction;
   readonly #stdout: LineBuffer;
   readonly #stderr: LineBuffer;
   #stdioUsed = false;
@@ -62,62 +58,22 @@ export class Vm implements Guest {
   #thrown: unknown;
   #nextId = 1;
 
-  /**
-   * Instantiates the module and runs its start functions (specification, "Integration"), each within
-   * `limits.startTime`.
-   * @throws GuestError when that fails; ModuleError when there is no room for its memory
-   */
   constructor(spec: VmSpec, state: PluginState, interrupter: Interrupter) {
     this.spec = spec;
-    this.abi = spec.linkage.abi;
-    this.environment = spec.environment;
-    this.#interrupter = interrupter;
-    const starting = new StartContext(0, state);
-    this.host = starting;
+    this.interrupter = interrupter;
+    this.starting = new StartContext(0, state);
+    this.host = this.starting;
     this.#stdout = new LineBuffer(line => this.host.log(INFO, line));
     this.#stderr = new LineBuffer(line => this.host.log(ERROR, line));
-
     this.#refused = new RefusedGrowths(interrupter.memory);
-    this.#memories = makeMemories(spec.compiled, interrupter.memory);
-    const [memory] = this.#memories.own;
-    this.memory = memory === undefined ? NO_MEMORY : new GuestMemory(memory);
-    const imports: Record<string, WebAssembly.ModuleImports> = { ...this.#memories.imports };
-    const catches = spec.compiled.facts.catches;
-    for (const { module, name, make } of spec.linkage.imports) {
-      const hostcall = make(this);
-      imports[module] ??= {};
-      imports[module][name] = (catches ? guarded(hostcall, this) : hostcall) as WebAssembly.ImportValue;
-    }
-    const exports = this.#instantiate(starting, imports);
-    const exported = exports['memory'] as WebAssembly.Memory;
-    if (exported !== memory) this.memory = new GuestMemory(exported);
-    this.#allocate = exports[spec.linkage.allocator] as GuestFunction;
-    this.callbacks = callbacksOf(exports);
-    for (const start of spec.linkage.start) this.#start(starting, start, exports[start] as GuestFunction);
   }
 
-  /** A start section runs in here. */
-  #instantiate(context: Context, imports: WebAssembly.Imports): WebAssembly.Exports {
-    const { module } = this.spec.compiled;
-    let exports: WebAssembly.Exports = {};
-    const run = () => {
-      exports = new WebAssembly.Instance(module, imports).exports;
-      return 0;
-    };
-    this.call(context, 'instantiation', run, 0, 0, 0);
-    return exports;
-  }
-
-  #start(context: Context, name: string, fn: GuestFunction): void {
-    try {
-      this.call(context, name, fn, 0, 0, 0);
-    } catch (error) {
-      // A WASI command may end its `_start` by exit(0): it is then set up and can be called.
-      if (name !== '_start' || !(this.#thrown instanceof Exit) || this.#thrown.status !== 0) throw error;
-      this.#thrown = undefined;
-      this.death = undefined;
-      context.state.counters.exits--;
-    }
+  /** A WASI command may end its `_start` by exit(0): it is then set up and can be called. */
+  protected forgiveExit(): boolean {
+    if (!(this.#thrown instanceof Exit) || this.#thrown.status !== 0) return false;
+    this.#thrown = undefined;
+    this.death = undefined;
+    return true;
   }
 
   /** A context id nobody has. */
@@ -139,7 +95,7 @@ export class Vm implements Guest {
       const text = `its VM ended before this (${message})`;
       throw new GuestError(code, context.name, callback, text, { cause: this.death });
     }
-    const interrupter = this.#interrupter;
+    const interrupter = this.interrupter;
     interrupter.enter(context.callTime);
     const outer = this.host;
     this.host = context;
@@ -187,29 +143,31 @@ export class Vm implements Guest {
         // What the last hostcall left half done is in the context it acted on.
         context.vmDied(death, context === effective ? death.hostState : 'whole');
       }
+      this.end();
     });
     return death;
   }
 
+  /** It will not be called again: what it holds of the host goes. Calls after the first do nothing. */
+  end(): void {}
+
   get #memoryFull(): boolean {
-    const { memories } = this.spec.compiled.facts;
-    return memories.some((m, i) => this.#memories.own[i]!.buffer.byteLength >= m.maximum * PAGE);
+    return this.memories.some(({ own, maxima }) =>
+      own.some((memory, i) => memory.buffer.byteLength >= maxima[i]! * PAGE),
+    );
   }
 
   /** Bytes of linear memory, now. */
   get memorySize(): number {
-    return this.#memories.own.reduce((sum, memory) => sum + memory.buffer.byteLength, 0);
+    let sum = 0;
+    for (const { own } of this.memories) for (const memory of own) sum += memory.buffer.byteLength;
+    return sum;
   }
 
   #flushStdio(): void {
     this.#stdioUsed = false;
     this.#stdout.flush();
     this.#stderr.flush();
-  }
-
-  allocate(size: number): number {
-    const address = this.#allocate(size, 0, 0) >>> 0;
-    return address !== 0 && this.memory.has(address, size) ? address : 0;
   }
 
   setEffectiveContext(id: number): Status {

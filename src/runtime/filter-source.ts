@@ -1,9 +1,9 @@
 import type { FilterConfig } from '../config/types.ts';
-import type { ModuleCache } from '../engine/cache.ts';
-import type { CompiledModule } from '../engine/compile.ts';
+import { type ModuleCache, readModule } from '../engine/cache.ts';
 import { ModuleError, type WeirError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { BrokenPlugin } from '../plugin/broken-plugin.ts';
+import type { CompiledFilter } from '../plugin/compile.ts';
 import type { ProxyWasmPlugin } from '../plugin/plugin.ts';
 import type { VmRegistry } from '../plugin/registry.ts';
 import type { LoadedPlugin } from '../plugin/types.ts';
@@ -11,7 +11,7 @@ import { placed } from './start-error.ts';
 
 /** What filters are loaded with. */
 export interface Loader {
-  readonly cache: ModuleCache;
+  readonly cache: ModuleCache<CompiledFilter>;
   readonly registry: VmRegistry;
   readonly log: Log;
 }
@@ -49,13 +49,19 @@ export class FilterSource {
   }
 
   /** Compiles the module. @throws ModuleError */
-  async compile(): Promise<CompiledModule> {
+  async compile(): Promise<CompiledFilter> {
     const { module, limits } = this.config;
     const { cache } = this.#loader;
     try {
+      const plugs = await Promise.all(
+        this.config.plugs.map(async plug => ({
+          name: plug.moduleText,
+          bytes: await readModule(plug.module),
+        })),
+      );
       return await (this.#bytes === undefined
-        ? cache.load(module, this.#sha256, limits)
-        : cache.checked(this.#bytes, this.#sha256, limits));
+        ? cache.load(module, this.#sha256, limits, plugs)
+        : cache.checked(this.#bytes, this.#sha256, limits, plugs));
     } catch (error) {
       const changed =
         error instanceof ModuleError && error.code === 'MODULE_HASH_MISMATCH' && this.config.sha256 === '';
@@ -68,7 +74,7 @@ export class FilterSource {
   }
 
   /** Starts the plugin on the compiled module. @throws ModuleError, PluginError, GuestError */
-  start(compiled: CompiledModule): LoadedPlugin {
+  start(compiled: CompiledFilter): LoadedPlugin {
     this.#sha256 = compiled.sha256;
     const { cache, registry } = this.#loader;
     this.#plugin = registry.start(compiled, this.config);

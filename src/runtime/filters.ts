@@ -2,11 +2,11 @@ import { homedir } from 'node:os';
 import type { ChainSource } from '../chain/types.ts';
 import type { FilterConfig, ModulesConfig } from '../config/types.ts';
 import { ModuleCache } from '../engine/cache.ts';
-import type { CompiledModule } from '../engine/compile.ts';
 import { DiskCache, defaultCacheDirectory } from '../engine/disk-cache.ts';
 import { Interrupter } from '../engine/interrupt/interrupter.ts';
 import type { WeirError } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { type CompiledFilter, compileFilter } from '../plugin/compile.ts';
 import { VmRegistry } from '../plugin/registry.ts';
 import { FilterSource, type Loader } from './filter-source.ts';
 import { RouteChain } from './route-chain.ts';
@@ -75,7 +75,12 @@ export async function loadFilters(
   const [interrupter, disk] = await Promise.all([Interrupter.ofThread(), openDisk(modules, log)]);
   const { maxVms } = modules.cache;
   const registry = new VmRegistry({ log, interrupter, maxVms });
-  const cache = new ModuleCache({ ...modules.cache, disk, onEvict: module => registry.evict(module) });
+  const cache = new ModuleCache<CompiledFilter>({
+    ...modules.cache,
+    compile: compileFilter,
+    disk,
+    onEvict: module => registry.evict(module),
+  });
   const loader: Loader = { cache, registry, log };
   const sources = new Map(configs.map(c => [c.name, new FilterSource(c, loader, bytes.get(c.name))]));
   const errors: WeirError[] = [];
@@ -93,7 +98,7 @@ async function startAll(sources: readonly FilterSource[]): Promise<WeirError[]> 
   const errors: WeirError[] = [];
   const compiled = await Promise.allSettled(sources.map(source => source.compile()));
   sources.forEach((source, i) => {
-    const result = compiled[i] as PromiseSettledResult<CompiledModule>;
+    const result = compiled[i] as PromiseSettledResult<CompiledFilter>;
     try {
       if (result.status === 'rejected') throw result.reason;
       source.start(result.value);

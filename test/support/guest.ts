@@ -218,6 +218,7 @@ export function pluginOptions(overrides: OptionOverrides = {}): PluginOptions {
     allowOnHeadersStopIteration: false,
     onFailure: 'reload',
     restart: { firstDelay: 100, maxDelay: 10_000, crashesPerMinute: 30 },
+    capabilities: { upstreams: [], env: [], directories: [], tcp: [], clocks: [], random: false },
     isolation: 'shared',
     pool: 2,
     ...rest,

@@ -48,7 +48,7 @@ async function behaviour(compiled: CompiledModule, filter: Shipped): Promise<obj
     drive.stream.finish();
     seen.push([exchange.events, exchange.requestHeaders.pairs(), exchange.response?.pairs()]);
   }
-  const memory = plugin.vms()[0]!.memory.size;
+  const memory = plugin.vms()[0]!.memorySize;
   plugin.close();
   return { seen, log: log.texts, memory, counters: plugin.counters };
 }

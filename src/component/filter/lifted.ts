@@ -1,0 +1,154 @@
+import { LOG_MESSAGE_MAX_BYTES } from '../../abi/hostcalls/logging.ts';
+import { LOG_LEVELS } from '../../abi/types.ts';
+import type { ComponentImports } from '../glue.ts';
+import { clear, mayWrite, PATH_MAX_BYTES, pathOf, put, readable, remove } from './calls.ts';
+import { ResponseDrafts } from './local-response.ts';
+import {
+  answerOf,
+  BAD_ARGUMENT,
+  BODY_TYPES,
+  type ComponentGuest,
+  ERRORS,
+  LIMIT_REACHED,
+  LOG_LEVEL_NAMES,
+  MAP_TYPES,
+  OK,
+  PACKAGE,
+  STREAM_TYPES,
+  UNAVAILABLE,
+} from './types.ts';
+
+const ERROR = LOG_LEVELS.indexOf('error');
+
+/** Throws what jco's glue takes for the `err` of a result. */
+function answer(value: number): void {
+  if (value !== OK) throw ERRORS[value];
+}
+
+const latin1 = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
+const bytesOf = (text: string): Buffer => Buffer.from(text, 'latin1');
+const map = (type: string): number => (MAP_TYPES as readonly string[]).indexOf(type);
+const body = (type: string): number => (BODY_TYPES as readonly string[]).indexOf(type);
+const stream = (type: string): number => (STREAM_TYPES as readonly string[]).indexOf(type);
+
+/**
+ * The hostcalls of the world as jco's glue imports them: for compositions, whose parts may stand between the filter and
+ * the host.
+ */
+export function liftedCalls(guest: ComponentGuest): ComponentImports {
+  const drafts = new ResponseDrafts();
+
+  class LocalResponse {
+    readonly #handle: number;
+
+    constructor(status: number) {
+      this.#handle = drafts.add(status);
+    }
+
+    appendHeader(name: string, value: Uint8Array): void {
+      answer(drafts.get(this.#handle).appendHeader(guest.host, name.toLowerCase(), latin1(value)));
+    }
+
+    setBody(bytes: Uint8Array): void {
+      const draft = drafts.get(this.#handle);
+      if (!draft.canHold(guest.host, bytes.length)) answer(LIMIT_REACHED);
+      draft.body = Buffer.from(bytes);
+    }
+
+    setDetails(details: string): void {
+      drafts.get(this.#handle).details = details;
+    }
+
+    setGrpcStatus(status: number): void {
+      answer(drafts.get(this.#handle).setGrpcStatus(status));
+    }
+
+    static send(response: LocalResponse): void {
+      answer(drafts.take(response.#handle).send(guest.host));
+    }
+
+    [Symbol.dispose](): void {
+      drafts.take(this.#handle);
+    }
+  }
+
+  const calls = {
+    types: {},
+    logging: {
+      log(level: string, message: string): void {
+        const { host } = guest;
+        const index = (LOG_LEVEL_NAMES as readonly string[]).indexOf(level);
+        if (index >= Math.min(host.logLevel, ERROR)) host.log(index, message.slice(0, LOG_MESSAGE_MAX_BYTES));
+      },
+      level: () => LOG_LEVEL_NAMES[guest.host.logLevel],
+    },
+    headers: {
+      size(type: string): number {
+        const fields = guest.host.fields(map(type));
+        if (fields === undefined) throw ERRORS[UNAVAILABLE];
+        return fields.count;
+      },
+      entries(type: string): [string, Uint8Array][] {
+        const pairs = guest.host.fields(map(type))?.pairs();
+        if (pairs === undefined) throw ERRORS[UNAVAILABLE];
+        const entries: [string, Uint8Array][] = [];
+        for (let i = 0; i < pairs.length; i += 2) entries.push([pairs[i]!, bytesOf(pairs[i + 1]!)]);
+        return entries;
+      },
+      get(type: string, name: string): Uint8Array | undefined {
+        const value = guest.host.fields(map(type))?.get(name.toLowerCase());
+        return value === undefined ? undefined : bytesOf(value);
+      },
+      set: (type: string, name: string, value: Uint8Array) =>
+        answer(put(guest.host, map(type), name.toLowerCase(), latin1(value), true)),
+      append: (type: string, name: string, value: Uint8Array) =>
+        answer(put(guest.host, map(type), name.toLowerCase(), latin1(value), false)),
+      remove: (type: string, name: string) => answer(remove(guest.host, map(type), name.toLowerCase())),
+      clear: (type: string) => answer(clear(guest.host, map(type))),
+    },
+    body: {
+      read(type: string, start: number, size: number): Uint8Array {
+        const buffer = guest.host.buffer(body(type));
+        if (buffer === undefined) throw ERRORS[UNAVAILABLE];
+        const bytes = Buffer.alloc(readable(buffer.length, start, size));
+        buffer.copyTo(bytes, 0, start, bytes.length);
+        return bytes;
+      },
+      write(type: string, start: number, size: number, bytes: Uint8Array): void {
+        const { host } = guest;
+        const buffer = host.writableBuffer(body(type));
+        if (buffer === undefined) throw ERRORS[UNAVAILABLE];
+        if (!mayWrite(host, buffer.length, start, size, bytes.length)) throw ERRORS[LIMIT_REACHED];
+        buffer.splice(start, size, Buffer.from(bytes));
+      },
+    },
+    properties: {
+      get: (path: string) =>
+        path.length > PATH_MAX_BYTES
+          ? undefined
+          : guest.host.property(pathOf(Buffer.from(path).toString('latin1'))),
+      set(path: string, value: Uint8Array): void {
+        const { host } = guest;
+        const bytes = Buffer.from(path);
+        if (bytes.length === 0 || bytes.length > PATH_MAX_BYTES) answer(BAD_ARGUMENT);
+        if (value.length > host.limits.propertyBytes) {
+          host.hit('propertyBytes');
+          answer(LIMIT_REACHED);
+        }
+        answer(answerOf(host.setProperty(pathOf(bytes.toString('latin1')), Buffer.from(value))));
+      },
+    },
+    'http-stream': {
+      LocalResponse,
+      sendLocalResponse: (response: LocalResponse) => LocalResponse.send(response),
+      resume: (type: string) => answer(answerOf(guest.host.continueStream(stream(type)))),
+      close: (type: string) => answer(answerOf(guest.host.closeStream(stream(type)))),
+      done: () => answer(answerOf(guest.host.done())),
+      setEffectiveContext: (id: number) => answer(answerOf(guest.setEffectiveContext(id))),
+    },
+  };
+  return Object.fromEntries(
+    Object.entries(calls).map(([name, functions]) => [`${PACKAGE}${name}`, functions]),
+  );
+}

@@ -1,0 +1,50 @@
+import type { CompiledModule } from '../../engine/compile.ts';
+import type { Part } from '../compile.ts';
+import { CALL_TYPES, CALLBACK_TYPES, REALLOC_TYPE } from './signatures.ts';
+import { PACKAGE } from './types.ts';
+
+/**
+ * The one core module of a component that is the filter, when its imports and exports may go straight to the host, past
+ * jco's glue; undefined when something may stand between (a composition), or anything is not as tools make it.
+ * `exported`: the interface it exports, with its version. `imported`: those of the component, with theirs.
+ */
+export function filterCore(
+  part: Part,
+  exported: string,
+  imported: readonly string[],
+): CompiledModule | undefined {
+  const cores = [...part.cores.values()].filter(core => usesWorld(core));
+  const [core] = cores;
+  if (core === undefined || cores.length > 1) return undefined;
+  const { exports } = core.facts;
+  const hasMemory = WebAssembly.Module.exports(core.module).some(
+    e => e.kind === 'memory' && e.name === 'memory',
+  );
+  if (!hasMemory || exports['cabi_realloc'] !== REALLOC_TYPE) return undefined;
+  for (const [name, type] of Object.entries(exports)) {
+    if (!name.startsWith(PACKAGE)) continue;
+    const [from, item = ''] = name.split('#');
+    if (from !== exported || CALLBACK_TYPES[item] !== type) return undefined;
+  }
+  let index = 0;
+  for (const { module, name, kind } of WebAssembly.Module.imports(core.module)) {
+    if (kind !== 'function') continue;
+    const type = core.facts.imports[index++];
+    if (!module.startsWith(PACKAGE)) continue;
+    const call = CALL_TYPES[interfaceOf(module)];
+    if (!imported.includes(module) || call === undefined || call[name] !== type) return undefined;
+  }
+  return core;
+}
+
+/** `headers` of `weir:filter/headers@0.1.0`. */
+export function interfaceOf(id: string): string {
+  return id.slice(PACKAGE.length).replace(/@.*$/s, '');
+}
+
+function usesWorld({ module }: CompiledModule): boolean {
+  return (
+    WebAssembly.Module.imports(module).some(i => i.module.startsWith(PACKAGE)) ||
+    WebAssembly.Module.exports(module).some(e => e.name.startsWith(PACKAGE))
+  );
+}

@@ -1,0 +1,50 @@
+/** Core signatures of the world's functions (component model, CanonicalABI.md, "Flattening"): as `facts` has them. */
+export const CALL_TYPES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  logging: { log: 'iii:', level: ':i' },
+  headers: {
+    size: 'ii:',
+    entries: 'ii:',
+    get: 'iiii:',
+    set: 'iiiiii:',
+    append: 'iiiiii:',
+    remove: 'iiii:',
+    clear: 'ii:',
+  },
+  body: { read: 'iiii:', write: 'iiiiii:' },
+  properties: { get: 'iii:', set: 'iiiii:' },
+  'http-stream': {
+    '[constructor]local-response': 'i:i',
+    '[method]local-response.append-header': 'iiiiii:',
+    '[method]local-response.set-body': 'iiii:',
+    '[method]local-response.set-details': 'iii:',
+    '[method]local-response.set-grpc-status': 'iii:',
+    '[resource-drop]local-response': 'i:',
+    'send-local-response': 'ii:',
+    resume: 'ii:',
+    close: 'ii:',
+    done: 'i:',
+    'set-effective-context': 'ii:',
+  },
+};
+
+export const CALLBACK_TYPES: Readonly<Record<string, string>> = {
+  '[constructor]plugin-context': ':i',
+  '[method]plugin-context.on-vm-start': 'iii:i',
+  '[method]plugin-context.on-configure': 'iii:i',
+  '[method]plugin-context.create-http-context': 'ii:i',
+  '[method]plugin-context.on-done': 'i:i',
+  '[method]plugin-context.on-log': 'i:',
+  '[dtor]plugin-context': 'i:',
+  '[method]http-context.on-request-headers': 'iii:i',
+  '[method]http-context.on-request-body': 'iii:i',
+  '[method]http-context.on-request-trailers': 'ii:i',
+  '[method]http-context.on-response-headers': 'iii:i',
+  '[method]http-context.on-response-body': 'iii:i',
+  '[method]http-context.on-response-trailers': 'ii:i',
+  '[method]http-context.on-done': 'i:i',
+  '[method]http-context.on-log': 'i:',
+  '[dtor]http-context': 'i:',
+};
+
+/** The canonical allocator. */
+export const REALLOC_TYPE = 'iiii:i';

@@ -1,0 +1,68 @@
+import { Script } from 'node:vm';
+import { ModuleError } from '../errors.ts';
+
+/** A core module as the glue passes it about: whatever `getCoreModule` gave. */
+export type GetCore<T> = (name: string) => T;
+export type InstantiateCore<T> = (core: T, imports?: WebAssembly.Imports) => { exports: WebAssembly.Exports };
+export type ComponentImports = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+export type ComponentExports = Readonly<Record<string, unknown>>;
+
+/** What jco's code is: makes an instance of the component. */
+export type Instantiate = <T>(
+  getCore: GetCore<T>,
+  imports: ComponentImports,
+  instantiateCore: InstantiateCore<T>,
+) => ComponentExports;
+
+/** Raised when what is done to the glue changes: goes into the names of artefacts on disk. */
+export const GLUE = 1;
+
+/** In place of the global ones: jco asks the environment at every call whether to log, and complains on stderr. */
+const NO_GLOBALS = { WebAssembly };
+const NO_CONSOLE = { debug() {}, error() {}, log() {}, warn() {} };
+
+/** A guest's destructor runs when the host says so, within its budget: never when garbage is collected. */
+class NoFinalization {
+  register(): void {}
+  unregister(): void {}
+}
+
+/** The glue as an expression: a function of what it would take from the global object. */
+function expression(glue: string): string {
+  const body = glue
+    .replace(/\bexport function instantiate\b/, 'function instantiate')
+    .replace(/\bexport const _util\b/, 'const _util');
+  return `(function(globalThis,console,FinalizationRegistry){${body}\n;return instantiate})`;
+}
+
+/** jco's code, loaded: once per component, since every load costs memory. */
+export class Glue {
+  readonly instantiate: Instantiate;
+  readonly #script: Script;
+  /** False: V8 compiled it from the text, since what was kept was of no use to it. */
+  readonly fromCode: boolean;
+
+  /** `code`: what `code()` gave in an earlier process. @throws ModuleError MODULE_UNSUPPORTED */
+  constructor(glue: string, code?: Uint8Array) {
+    try {
+      const cached = code === undefined || code.length === 0 ? {} : { cachedData: Buffer.from(code) };
+      this.#script = new Script(expression(glue), { filename: 'weir-component.js', ...cached });
+      this.fromCode = this.#script.cachedDataRejected === false;
+      const load = this.#script.runInThisContext() as (...globals: readonly unknown[]) => Instantiate;
+      this.instantiate = load(NO_GLOBALS, NO_CONSOLE, NoFinalization);
+    } catch (error) {
+      throw new ModuleError(
+        'MODULE_UNSUPPORTED',
+        `what jco made of the component can't be loaded: ${String(error)}`,
+        {
+          cause: error,
+        },
+      );
+    }
+  }
+
+  /** What V8 compiled so far, for a later process. */
+  code(): Buffer {
+    return this.#script.createCachedData();
+  }
+}

@@ -1,0 +1,80 @@
+import { Reader } from '../engine/binary.ts';
+import { sectionsOf } from '../engine/sections.ts';
+import { canon } from './wit-canon.ts';
+import { alias, each, externName, externType, sort, type } from './wit-read.ts';
+import { type Entity, type Instance, Scope, unsupported } from './wit-scope.ts';
+
+/**
+ * What a component defines, imports and exports, by the component model's Binary.md: types are followed through
+ * aliases and through the components within it, core modules are skipped. jco has validated what is run; here only
+ * reading has to be safe.
+ * @param given what its imports are, when another component instantiates it
+ * @throws ModuleError
+ */
+export function readComponent(
+  bytes: Uint8Array,
+  parent?: Scope,
+  given?: ReadonlyMap<string, Entity>,
+  caller?: Scope,
+): Scope {
+  const scope = new Scope(parent, caller);
+  for (const { id, start, end } of sectionsOf(bytes)) {
+    const reader = new Reader(bytes, start, end);
+    switch (id) {
+      case 4:
+        scope.add({ sort: 'component', bytes: bytes.subarray(start, end), scope });
+        break;
+      case 5:
+        each(reader, () => scope.add(instance(reader, scope)));
+        break;
+      case 6:
+        each(reader, () => alias(reader, scope));
+        break;
+      case 7:
+        each(reader, () => type(reader, scope));
+        break;
+      case 8:
+        each(reader, () => canon(reader, scope));
+        break;
+      case 10:
+        each(reader, () => {
+          const name = externName(reader);
+          const declared = externType(reader, scope);
+          const entity = given?.get(name) ?? declared;
+          scope.imports.set(name, entity);
+          scope.add(entity);
+        });
+        break;
+      case 11:
+        each(reader, () => {
+          const name = externName(reader);
+          const entity = scope.entity(sort(reader), reader.u32());
+          const ascribed = reader.byte() === 0 ? entity : externType(reader, scope);
+          // What it is ascribed may be less than it is, but a resource must stay the same one.
+          const exported = entity.sort === 'func' ? ascribed : entity;
+          scope.exports.set(name, exported);
+          scope.add(exported);
+        });
+        break;
+    }
+  }
+  return scope;
+}
+
+/** Binary.md: instance. */
+function instance(reader: Reader, scope: Scope): Instance {
+  const kind = reader.byte();
+  const entities = new Map<string, Entity>();
+  if (kind === 1) {
+    each(reader, () => entities.set(externName(reader), scope.entity(sort(reader), reader.u32())));
+    return { sort: 'instance', exports: entities };
+  }
+  if (kind !== 0) throw unsupported(`an instance of kind ${kind}`);
+  const component = scope.entity(4, reader.u32());
+  each(reader, () => entities.set(reader.text(), scope.entity(sort(reader), reader.u32())));
+  if (component.sort !== 'component' || component.bytes === undefined) {
+    throw unsupported('an instance of an imported component');
+  }
+  const { exports } = readComponent(component.bytes, component.scope, entities, scope);
+  return { sort: 'instance', exports };
+}

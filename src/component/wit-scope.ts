@@ -1,0 +1,119 @@
+import { ModuleError } from '../errors.ts';
+import { Type } from './wit-type.ts';
+
+export interface Instance {
+  readonly sort: 'instance';
+  readonly exports: ReadonlyMap<string, Entity>;
+}
+
+/** A component within a component: what it exports depends on what it is instantiated with. */
+export interface Nested {
+  readonly sort: 'component';
+  /** Undefined: only its type is known. */
+  readonly bytes: Uint8Array | undefined;
+  readonly scope: Scope | undefined;
+}
+
+/** What can be imported and exported. */
+export type Entity =
+  | { readonly sort: 'func'; readonly type: Type }
+  | { readonly sort: 'type'; readonly type: Definition }
+  | Instance
+  | Nested
+  | { readonly sort: 'other' };
+
+/** What a type index stands for: an instance's type is an instance, for there is no more to know of one. */
+export type Definition = Type | Instance | Nested;
+
+/** How much may be defined: what a component of 100 MB needs no more of, and what is read within a second. */
+const MAX_DEFINITIONS = 1_000_000;
+/** How deep components and types of instances may be nested. */
+const MAX_NESTING = 32;
+
+/** The index spaces of a component, or of an instance's or component's type. */
+export class Scope {
+  readonly types: Definition[] = [];
+  readonly funcs: Type[] = [];
+  readonly instances: Instance[] = [];
+  readonly components: Nested[] = [];
+  readonly imports = new Map<string, Entity>();
+  readonly exports = new Map<string, Entity>();
+  readonly #parent: Scope | undefined;
+  /** Shared by all scopes of a component. */
+  readonly #count: { definitions: number };
+
+  constructor(parent: Scope | undefined, caller: Scope | undefined = parent) {
+    this.#parent = parent;
+    this.#count = caller?.#count ?? { definitions: 0 };
+    let depth = 0;
+    for (let scope = parent; scope !== undefined; scope = scope.#parent) depth += 1;
+    if (depth > MAX_NESTING) {
+      throw new ModuleError('MODULE_LIMIT', `the component is nested deeper than ${MAX_NESTING} levels`);
+    }
+  }
+
+  /** One more thing is defined. */
+  count(): void {
+    this.#count.definitions += 1;
+    if (this.#count.definitions > MAX_DEFINITIONS) {
+      throw new ModuleError('MODULE_LIMIT', `the component has more than ${MAX_DEFINITIONS} definitions`);
+    }
+  }
+
+  /** The scope that many levels further out. */
+  outer(levels: number): Scope {
+    let scope: Scope | undefined = this;
+    for (let n = levels; n > 0 && scope !== undefined; n--) scope = scope.#parent;
+    return found(scope, 'scope', levels);
+  }
+
+  type(index: number): Type {
+    const definition = found(this.types[index], 'type', index);
+    if (definition instanceof Type) return definition;
+    throw malformed(`type ${index} is none of a value or function`);
+  }
+
+  instanceType(index: number): Instance {
+    const definition = found(this.types[index], 'type', index);
+    if (!(definition instanceof Type) && definition.sort === 'instance') return definition;
+    throw malformed(`type ${index} is none of an instance`);
+  }
+
+  /** The entity behind a sort and an index. */
+  entity(sort: number, index: number): Entity {
+    switch (sort) {
+      case 1:
+        return { sort: 'func', type: found(this.funcs[index], 'function', index) };
+      case 3:
+        return { sort: 'type', type: found(this.types[index], 'type', index) };
+      case 4:
+        return found(this.components[index], 'component', index);
+      case 5:
+        return found(this.instances[index], 'instance', index);
+      default:
+        return { sort: 'other' };
+    }
+  }
+
+  /** Gives the entity the next index of its sort. */
+  add(entity: Entity): void {
+    this.count();
+    if (entity.sort === 'func') this.funcs.push(entity.type);
+    else if (entity.sort === 'type') this.types.push(entity.type);
+    else if (entity.sort === 'instance') this.instances.push(entity);
+    else if (entity.sort === 'component') this.components.push(entity);
+  }
+}
+
+function found<T>(value: T | undefined, what: string, index: number): T {
+  if (value === undefined) throw malformed(`there is no ${what} ${index}`);
+  return value;
+}
+
+export function malformed(message: string): ModuleError {
+  return new ModuleError('MODULE_MALFORMED', `the component is malformed: ${message}`);
+}
+
+export function unsupported(what: string): ModuleError {
+  return new ModuleError('MODULE_UNSUPPORTED', `the component has ${what}, which Weir does not know`);
+}

@@ -1,0 +1,22 @@
+import { type CompiledComponent, compileComponent } from '../component/compile.ts';
+import type { Source } from '../engine/cache.ts';
+import { type CompiledModule, compile } from '../engine/compile.ts';
+import type { DiskCache } from '../engine/disk-cache.ts';
+import { identify } from '../engine/identify.ts';
+import { ModuleError } from '../errors.ts';
+
+/** What filters are made of. */
+export type CompiledFilter = CompiledModule | CompiledComponent;
+
+/** Makes a module or a component ready to be instantiated. @throws ModuleError */
+export async function compileFilter(source: Source, disk: DiskCache | undefined): Promise<CompiledFilter> {
+  const { bytes, hash, limits, plugs } = source;
+  if (identify(bytes) === 'component') return compileComponent(source, disk);
+  if (plugs.length > 0) {
+    throw new ModuleError(
+      'MODULE_UNSUPPORTED',
+      'plugs are for components, and this is a core module: remove them',
+    );
+  }
+  return compile(bytes, hash, limits, disk);
+}

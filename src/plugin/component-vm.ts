@@ -1,0 +1,124 @@
+import type { Hostcall } from '../abi/guest.ts';
+import { liftedCalls } from '../component/filter/lifted.ts';
+import { liftedCallbacks } from '../component/filter/lifted-callbacks.ts';
+import { interfaceOf } from '../component/filter/link.ts';
+import { type CoreGuest, loweredCalls } from '../component/filter/lowered.ts';
+import { loweredCallbacks, resourceIntrinsics } from '../component/filter/lowered-callbacks.ts';
+import { PACKAGE, trap } from '../component/filter/types.ts';
+import { instantiatePart } from '../component/instance.ts';
+import { wasiImports } from '../component/wasi/index.ts';
+import type { CompiledModule } from '../engine/compile.ts';
+import type { Memories } from '../engine/instantiate.ts';
+import type { Interrupter } from '../engine/interrupt/interrupter.ts';
+import { GuestMemory } from '../engine/memory.ts';
+import type { Callbacks } from './callbacks.ts';
+import type { ComponentSpec } from './component-spec.ts';
+import { guarded } from './death.ts';
+import type { PluginState } from './state.ts';
+import { Vm } from './vm.ts';
+
+type Realloc = (old: number, oldSize: number, align: number, size: number) => number;
+
+const NO_MEMORY = new GuestMemory(new WebAssembly.Memory({ initial: 0, maximum: 0 }));
+const OWN_EXPORTS = `[export]${PACKAGE}`;
+
+/** An instance of a component of the world weir:filter, with those that are plugged into it. */
+export class ComponentVm extends Vm implements CoreGuest {
+  readonly callbacks: Callbacks;
+  memory = NO_MEMORY;
+  #realloc: Realloc | undefined;
+  #close: (() => void) | undefined;
+
+  /** @throws GuestError when its start functions fail; ModuleError when there is no room for its memory */
+  constructor(spec: ComponentSpec, state: PluginState, interrupter: Interrupter) {
+    super(spec, state, interrupter);
+    let callbacks: Callbacks | undefined;
+    const run = () => {
+      callbacks = this.#instantiate(spec);
+      return 0;
+    };
+    this.call(this.starting, 'instantiation', run, 0, 0, 0);
+    this.callbacks = callbacks!;
+  }
+
+  #instantiate({ compiled, linkage, env, grants }: ComponentSpec): Callbacks {
+    const { exported, core, wasi } = linkage;
+    const [part] = compiled.parts;
+    const outside = wasiImports(wasi, { env, grants, mode: 'sync' }, this);
+    this.#close = outside.close;
+    let own: WebAssembly.Exports | undefined;
+    const exports = instantiatePart(
+      part!,
+      { ...liftedCalls(this), ...outside.imports } as Parameters<typeof instantiatePart>[1],
+      this.interrupter.memory,
+      this.memories,
+      (module, given, memories) => {
+        if (module !== core) return this.#core(module, given, memories);
+        const straight = this.#straight(given, exported, () => own!);
+        own = this.#core(module, straight, memories);
+        this.memory = new GuestMemory(own['memory'] as WebAssembly.Memory);
+        this.#realloc = own['cabi_realloc'] as Realloc;
+        return own;
+      },
+    );
+    const lowered = own === undefined ? undefined : loweredCallbacks(this, own, exported);
+    return lowered ?? liftedCallbacks(this, exports, exported);
+  }
+
+  #core(core: CompiledModule, given: WebAssembly.Imports, memories: Memories): WebAssembly.Exports {
+    const imports = core.facts.catches ? this.#guarded(given) : given;
+    return new WebAssembly.Instance(core.module, { ...imports, ...memories.imports }).exports;
+  }
+
+  /** The glue's imports, those of the world replaced by ours. */
+  #straight(
+    given: WebAssembly.Imports,
+    exported: string,
+    own: () => WebAssembly.Exports,
+  ): WebAssembly.Imports {
+    const calls = loweredCalls(this);
+    const imports: Record<string, WebAssembly.ModuleImports> = {};
+    for (const [name, functions] of Object.entries(given)) {
+      if (name.startsWith(PACKAGE)) imports[name] = calls[interfaceOf(name)] as WebAssembly.ModuleImports;
+      else if (name === `${OWN_EXPORTS}${exported.slice(PACKAGE.length)}`)
+        imports[name] = resourceIntrinsics(own, exported);
+      else imports[name] = functions;
+    }
+    return imports;
+  }
+
+  /** For a guest that can catch: it must not outlive what the host throws. */
+  #guarded(given: WebAssembly.Imports): WebAssembly.Imports {
+    const imports: Record<string, WebAssembly.ModuleImports> = {};
+    for (const [name, items] of Object.entries(given)) {
+      const guards: WebAssembly.ModuleImports = {};
+      for (const [item, value] of Object.entries(items)) {
+        guards[item] =
+          typeof value === 'function' ? (guarded(value as Hostcall, this) as WebAssembly.ImportValue) : value;
+      }
+      imports[name] = guards;
+    }
+    return imports;
+  }
+
+  override end(): void {
+    this.#close?.();
+    this.#close = undefined;
+  }
+
+  allocate(size: number, align: number): number {
+    const address = this.#realloc!(0, 0, align, size) >>> 0;
+    if (address === 0 || address % align !== 0 || !this.memory.has(address, size))
+      throw trap(`cabi_realloc gave ${address} for ${size} bytes`);
+    return address;
+  }
+
+  refused(reason: string): void {
+    this.lastError = reason;
+  }
+
+  /** Something that wasn't granted was tried: said once for each text. */
+  denied(what: string, grant: string): void {
+    this.starting.state.denied(what, grant);
+  }
+}

@@ -1,0 +1,111 @@
+import type { Guest } from '../abi/guest.ts';
+import type { Linkage } from '../abi/link.ts';
+import type { AbiVersion } from '../abi/types.ts';
+import { type CompiledModule, sha256 } from '../engine/compile.ts';
+import { type Memories, makeMemories } from '../engine/instantiate.ts';
+import type { Interrupter } from '../engine/interrupt/interrupter.ts';
+import { GuestMemory } from '../engine/memory.ts';
+import { type Callbacks, callbacksOf, type GuestFunction, phasesOf } from './callbacks.ts';
+import { guarded } from './death.ts';
+import type { PluginState } from './state.ts';
+import type { Phases } from './types.ts';
+import { Vm, type VmSpec } from './vm.ts';
+
+/** What hostcalls see of a module that defines no memory: no pointer is good. */
+const NO_MEMORY = new GuestMemory(new WebAssembly.Memory({ initial: 0, maximum: 0 }));
+
+/** What the VMs of a Proxy-Wasm module are made from. */
+export class ModuleSpec implements VmSpec {
+  readonly compiled: CompiledModule;
+  readonly linkage: Linkage;
+  readonly key: string;
+  readonly phases: Phases;
+  readonly vmConfig: Buffer;
+  /** `NAME=value` with a NUL after it, each. */
+  readonly environment: readonly Buffer[];
+
+  constructor(
+    compiled: CompiledModule,
+    linkage: Linkage,
+    options: {
+      readonly vmId: string;
+      readonly vmConfig: Buffer;
+      readonly env: Readonly<Record<string, string>>;
+    },
+  ) {
+    const { vmId, vmConfig, env } = options;
+    this.compiled = compiled;
+    this.linkage = linkage;
+    this.key = JSON.stringify([compiled.key, vmId, sha256(vmConfig), env]);
+    this.phases = phasesOf(linkage.callbacks, linkage.changesBodies);
+    this.vmConfig = vmConfig;
+    this.environment = Object.entries(env).map(([name, value]) => Buffer.from(`${name}=${value}\0`));
+  }
+
+  make(state: PluginState, interrupter: Interrupter): Vm {
+    return new ModuleVm(this, state, interrupter);
+  }
+}
+
+/** An instance of a Proxy-Wasm module. */
+export class ModuleVm extends Vm implements Guest {
+  readonly abi: AbiVersion;
+  memory: GuestMemory;
+  readonly environment: readonly Buffer[];
+  readonly callbacks: Callbacks;
+  readonly #allocate: GuestFunction;
+
+  /**
+   * Instantiates the module and runs its start functions (specification, "Integration"), each within
+   * `limits.startTime`.
+   * @throws GuestError when that fails; ModuleError when there is no room for its memory
+   */
+  constructor(spec: ModuleSpec, state: PluginState, interrupter: Interrupter) {
+    super(spec, state, interrupter);
+    const { compiled, linkage } = spec;
+    this.abi = linkage.abi;
+    this.environment = spec.environment;
+    const memories: Memories = makeMemories(compiled, interrupter.memory);
+    this.memories.push(memories);
+    const [memory] = memories.own;
+    this.memory = memory === undefined ? NO_MEMORY : new GuestMemory(memory);
+    const imports: Record<string, WebAssembly.ModuleImports> = { ...memories.imports };
+    const catches = compiled.facts.catches;
+    for (const { module, name, make } of linkage.imports) {
+      const hostcall = make(this);
+      imports[module] ??= {};
+      imports[module][name] = (catches ? guarded(hostcall, this) : hostcall) as WebAssembly.ImportValue;
+    }
+    const exports = this.#instantiate(compiled.module, imports);
+    const exported = exports['memory'] as WebAssembly.Memory;
+    if (exported !== memory) this.memory = new GuestMemory(exported);
+    this.#allocate = exports[linkage.allocator] as GuestFunction;
+    this.callbacks = callbacksOf(exports);
+    for (const start of linkage.start) this.#start(start, exports[start] as GuestFunction);
+  }
+
+  /** A start section runs in here. */
+  #instantiate(module: WebAssembly.Module, imports: WebAssembly.Imports): WebAssembly.Exports {
+    let exports: WebAssembly.Exports = {};
+    const run = () => {
+      exports = new WebAssembly.Instance(module, imports).exports;
+      return 0;
+    };
+    this.call(this.starting, 'instantiation', run, 0, 0, 0);
+    return exports;
+  }
+
+  #start(name: string, fn: GuestFunction): void {
+    try {
+      this.call(this.starting, name, fn, 0, 0, 0);
+    } catch (error) {
+      if (name !== '_start' || !this.forgiveExit()) throw error;
+      this.starting.state.counters.exits--;
+    }
+  }
+
+  allocate(size: number): number {
+    const address = this.#allocate(size, 0, 0) >>> 0;
+    return address !== 0 && this.memory.has(address, size) ? address : 0;
+  }
+}
