@@ -23,8 +23,8 @@ export interface ComponentLinkage {
   readonly phases: Phases;
 }
 
-/** @throws ModuleError when it is no filter */
-export function linkComponent(compiled: CompiledComponent): ComponentLinkage {
+/** `straight: false`: all calls go through jco's glue. @throws ModuleError when it is no filter */
+export function linkComponent(compiled: CompiledComponent, straight: boolean): ComponentLinkage {
   const [part] = compiled.parts;
   const { imports, exports } = rootOf(part!.wit);
   const exported = exports.find(id => id.startsWith(PACKAGE));
@@ -42,7 +42,7 @@ export function linkComponent(compiled: CompiledComponent): ComponentLinkage {
   );
   return {
     exported,
-    core: filterCore(part!, exported, imports),
+    core: straight ? filterCore(part!, exported, imports) : undefined,
     wasi: [...new Set(imports.filter(id => id.startsWith('wasi:')).map(unversioned))],
     phases: {
       requestHeaders: true,

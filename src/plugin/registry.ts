@@ -24,6 +24,8 @@ export interface VmRegistryOptions {
   readonly maxVms?: number;
   /** What modules may import beside the hostcalls of `env`. Default: WASI preview 1. */
   readonly wasi?: HostcallTable;
+  /** False: no component's calls go past jco's glue: what is measured and tested against. Default: true. */
+  readonly straight?: boolean;
 }
 
 function once<K extends object, V>(kept: WeakMap<K, V>, key: K, make: () => V): V {
@@ -47,11 +49,13 @@ export class VmRegistry {
   readonly #log: Log;
   readonly #interrupter: Interrupter;
   readonly #wasi: HostcallTable;
+  readonly #straight: boolean;
 
-  constructor({ log, interrupter, maxVms = 256, wasi = WASI_PREVIEW1 }: VmRegistryOptions) {
+  constructor({ log, interrupter, maxVms = 256, wasi = WASI_PREVIEW1, straight = true }: VmRegistryOptions) {
     this.#log = log;
     this.#interrupter = interrupter;
     this.#wasi = wasi;
+    this.#straight = straight;
     this.#slots = new LRUCache<string, VmSlot>({
       max: maxVms,
       disposeAfter: (slot, _key, reason) => {
@@ -101,7 +105,7 @@ export class VmRegistry {
   /** @throws ModuleError */
   #spec(compiled: CompiledFilter, options: PluginOptions): VmSpec {
     if ('parts' in compiled) {
-      const linkage = once(this.#components, compiled, () => linkComponent(compiled));
+      const linkage = once(this.#components, compiled, () => linkComponent(compiled, this.#straight));
       return new ComponentSpec(compiled, linkage, options);
     }
     const linkage = once(this.#linkages, compiled, () =>

@@ -24,7 +24,8 @@ export function filterCore(
   for (const [name, type] of Object.entries(exports)) {
     if (!name.startsWith(PACKAGE)) continue;
     const [from, item = ''] = name.split('#');
-    if (from !== exported || CALLBACK_TYPES[item] !== type) return undefined;
+    const wanted = CALLBACK_TYPES[item];
+    if (from !== exported || (wanted !== undefined && wanted !== type)) return undefined;
   }
   let index = 0;
   for (const { module, name, kind } of WebAssembly.Module.imports(core.module)) {
