@@ -196,6 +196,9 @@ class Ends implements Exchange {
   pauseRequest(): void {}
   pauseResponse(): void {}
   clearRouteCache(): void {}
+  takeRequest(): void {}
+  takeResponse(): void {}
+  dropUpstream(): void {}
   beginLocalResponse(): void {
     throw new Error('the filter answered itself');
   }

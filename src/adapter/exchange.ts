@@ -1,9 +1,10 @@
 import { AsyncResource } from 'node:async_hooks';
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
-import type { Exchange, FilterChain, FilterStream, StreamFailure } from '../chain/types.ts';
+import type { Exchange, FilterChain, FilterStream, StreamEnds, StreamFailure } from '../chain/types.ts';
+import { UpstreamError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { FieldMap } from '../message/fields.ts';
-import type { RequestHeaders, ResponseHeaders } from '../message/headers.ts';
+import { type RequestHeaders, ResponseHeaders } from '../message/headers.ts';
 import { parseLength } from '../proxy/framing.ts';
 import { ClientResponse } from './client-response.ts';
 import { EmbeddedConnection } from './connection.ts';
@@ -20,6 +21,8 @@ export interface ExchangeContext {
   exchangeEnded(): void;
 }
 
+const EMPTY = Buffer.alloc(0);
+
 /** One request to the user's own server, on its way through the chain to the user's handler and back. */
 export class EmbeddedExchange implements Exchange, RequestSink, ResponseSink {
   readonly connection: EmbeddedConnection;
@@ -35,6 +38,8 @@ export class EmbeddedExchange implements Exchange, RequestSink, ResponseSink {
   readonly #req: IncomingMessage;
   readonly #head: RequestHead;
   readonly #stream: FilterStream;
+  /** A filter sends messages of its own. */
+  protected readonly ends: StreamEnds | undefined;
   readonly #body: RequestBody | undefined;
   readonly #node: NodeResponse;
   readonly #client: ClientResponse;
@@ -47,6 +52,12 @@ export class EmbeddedExchange implements Exchange, RequestSink, ResponseSink {
   #answered = false;
   #handlerLength: string | undefined;
   #responseSize = 0;
+  /** Body bytes of a request that a filter made itself: -1 not known; undefined: it is the client's. */
+  #ownRequest: number | undefined;
+  /** A filter makes the response itself. */
+  #ownResponse = false;
+  /** The handler has begun to answer. */
+  #handlerAnswers = false;
   /** The connection was broken off: nothing is sent any more. */
   #broken = false;
   #over = false;
@@ -66,8 +77,10 @@ export class EmbeddedExchange implements Exchange, RequestSink, ResponseSink {
     this.#client = new ClientResponse(this.#node, req.method === 'HEAD');
     this.#handler = new HandlerResponse(this.#node, this.#client, this, chain.responseBody);
     const { length } = this.#head;
-    this.#body = chain.requestBody && length !== 0 ? new RequestBody(req, this, length) : undefined;
     this.#stream = chain.open(this);
+    this.ends = this.#stream.ends;
+    const body = chain.requestBody && (length !== 0 || this.ends !== undefined);
+    this.#body = body ? new RequestBody(req, this, length) : undefined;
   }
 
   /** Runs the request filters; calls `next` before it returns when none of them pauses. */
@@ -101,13 +114,18 @@ export class EmbeddedExchange implements Exchange, RequestSink, ResponseSink {
     this.#stream.onRequestTrailers(trailers);
   }
 
+  requestFull(full: boolean): void {
+    this.ends?.requestFull(full);
+  }
+
   responseHeaders(headers: ResponseHeaders, endOfStream: boolean): void {
+    this.#handlerAnswers = true;
     this.#handlerLength = headers.get('content-length');
     this.#stream.onResponseHeaders(headers, endOfStream);
   }
 
   responseData(chunk: Buffer, endOfStream: boolean): void {
-    this.#responseSize += chunk.length;
+    if (!this.#ownResponse) this.#responseSize += chunk.length;
     this.#stream.onResponseData(chunk, endOfStream);
   }
 
@@ -117,8 +135,14 @@ export class EmbeddedExchange implements Exchange, RequestSink, ResponseSink {
 
   // From the chain.
 
-  sendRequestHeaders(_endOfStream: boolean): void {
+  sendRequestHeaders(endOfStream: boolean): void {
+    if (this.#answered) {
+      this.#noHandler();
+      return;
+    }
     this.#passed = true;
+    // The handler waits for an end that is the filter's to give.
+    if (endOfStream && this.ends !== undefined) this.#body?.send(EMPTY, true);
     if (!this.#starting) this.#proceedSoon();
   }
 
@@ -135,13 +159,14 @@ export class EmbeddedExchange implements Exchange, RequestSink, ResponseSink {
   sendResponseHeaders(headers: ResponseHeaders, endOfStream: boolean): void {
     if (this.#over || this.#broken) return;
     const { responseBody, changesResponseBody } = this.#context.chain;
-    if (this.#answered) {
+    if (this.#answered && !this.#ownResponse) {
       headers.mutated = true;
       const open = this.#head.method !== 'HEAD' || changesResponseBody;
       this.#client.head(headers, { length: headers.get('content-length'), open }, endOfStream);
       return;
     }
-    const framing = { length: this.#handlerLength, open: responseBody && changesResponseBody };
+    const length = this.#ownResponse ? headers.get('content-length') : this.#handlerLength;
+    const framing = { length, open: responseBody && changesResponseBody };
     if (responseBody) {
       this.#client.head(headers, framing, endOfStream);
     } else {
@@ -152,8 +177,9 @@ export class EmbeddedExchange implements Exchange, RequestSink, ResponseSink {
 
   sendResponseData(chunk: Buffer, endOfStream: boolean): void {
     if (this.#over || this.#broken) return;
-    if (this.#answered) this.#responseSize += chunk.length;
-    this.#client.data(chunk, endOfStream, this.#handler.takeCallback());
+    if (this.#answered || this.#ownResponse) this.#responseSize += chunk.length;
+    this.#client.data(chunk, endOfStream, this.#ownResponse ? undefined : this.#handler.takeCallback());
+    if (this.#ownResponse && this.#node.needDrain) this.ends!.responseFull(true);
   }
 
   sendResponseTrailers(trailers: FieldMap): void {
@@ -192,6 +218,27 @@ export class EmbeddedExchange implements Exchange, RequestSink, ResponseSink {
   }
 
   clearRouteCache(): void {}
+
+  takeRequest(length: number): void {
+    this.#ownRequest = length;
+  }
+
+  takeResponse(_length: number): void {
+    if (this.#over) return;
+    this.#ownResponse = true;
+    this.#responseSize = 0;
+    this.res.on('drain', () => {
+      if (!this.#node.needDrain) this.ends!.responseFull(false);
+    });
+    if (this.#handlerAnswers) return;
+    // The handler's turn is over, or never comes; what the client sends is still the filter's.
+    this.#answered = true;
+    this.#handler.mute();
+  }
+
+  dropUpstream(): void {
+    if (!this.#over && !this.#ownResponse) this.#handler.mute();
+  }
 
   // The connection.
 
@@ -243,8 +290,17 @@ export class EmbeddedExchange implements Exchange, RequestSink, ResponseSink {
     if (this.handed || this.#answered || this.#over || !this.#ready) return;
     this.handed = true;
     const mayChange = this.#body !== undefined && this.#context.chain.changesRequestBody;
-    applyHead(this.#req, this.#head, mayChange);
+    applyHead(this.#req, this.#head, mayChange, this.#ownRequest);
     this.hand(this.#next);
+  }
+
+  /** Where there is no handler any more, there is no answer. */
+  #noHandler(): void {
+    queueMicrotask(() => {
+      const error = new UpstreamError('UPSTREAM_RESET', 'request', 'the request was answered before');
+      if (this.#over || this.ends?.upstreamFailed(error, 502) !== false) return;
+      this.#stream.onResponseHeaders(new ResponseHeaders(502, []), true);
+    });
   }
 
   #break(): void {
@@ -257,6 +313,11 @@ export class EmbeddedExchange implements Exchange, RequestSink, ResponseSink {
   /** A handler may go on reading after it has answered: the filters stay for that. */
   #responseClosed(): void {
     const req = this.#req;
+    if (this.ends !== undefined) {
+      this.#body?.abandon(this.handed);
+      this.finish();
+      return;
+    }
     const reading = req.readableFlowing !== null || req.listenerCount('readable') > 0;
     if (this.#body?.over === false && reading && !req.destroyed) req.once('close', () => this.finish());
     else this.finish();

@@ -6,6 +6,8 @@ import { cleanTrailers } from '../proxy/framing.ts';
 export interface RequestSink {
   requestData(chunk: Buffer, endOfStream: boolean): void;
   requestTrailers(trailers: FieldMap): void;
+  /** What passed piles up in `req`; false: it is being read. */
+  requestFull(full: boolean): void;
 }
 
 type OpenRequest = IncomingMessage & { _dumped?: boolean };
@@ -44,6 +46,8 @@ export class RequestBody {
     this.#req = req;
     this.#sink = sink;
     this.#length = length;
+    // The chain was told of the end with the head.
+    this.#received = length === 0;
     const front = last.get(req);
     last.set(req, this);
     this.#front = front;
@@ -56,6 +60,7 @@ export class RequestBody {
     req.push = (chunk: Buffer | null) => this.#take(chunk);
     req._read = size => {
       if (!this.#stopped) read.call(req, size);
+      this.#wanted();
     };
   }
 
@@ -181,14 +186,23 @@ export class RequestBody {
     this.#push.call(this.#req, null);
   }
 
+  #wanted(): void {
+    this.#sink.requestFull(false);
+    if (this.#behind !== undefined) this.#behind.#wanted();
+  }
+
   #forward(chunk: Buffer | null): void {
     if (chunk === null) {
       if (this.#passed) return;
       this.#passed = true;
     }
-    if (this.#behind !== undefined) {
-      this.#behind.#take(chunk);
-    } else if (this.#late === undefined) {
+    // Also when what takes it next has its hands full.
+    if (!this.#pass(chunk) || !this.#hasRoom) this.#sink.requestFull(true);
+  }
+
+  #pass(chunk: Buffer | null): boolean {
+    if (this.#behind !== undefined) return this.#behind.#take(chunk);
+    if (this.#late === undefined) {
       this.#endWaits = chunk === null && !this.#req.complete;
       if (!this.#endWaits) this.#push.call(this.#req, chunk);
     } else if (chunk !== null) {
@@ -196,5 +210,6 @@ export class RequestBody {
     } else if (this.#late.length > 0) {
       this.#req.unshift(Buffer.concat(this.#late));
     }
+    return true;
   }
 }

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
-import type { RawFields } from '../message/fields.ts';
+import { type RawFields, removeField } from '../message/fields.ts';
 import { RequestHeaders } from '../message/headers.ts';
 import { HOP_BY_HOP, parseLength, removeOwnFields } from '../proxy/framing.ts';
 
@@ -53,8 +53,16 @@ export function readHead(request: IncomingMessage): RequestHead {
   return { headers: new RequestHeaders(method, path, authority, scheme, raw), method, path, kept, length };
 }
 
-/** Makes what passed the chain the request that the handler sees. `chunked`: the length is not known any more. */
-export function applyHead(request: IncomingMessage, head: RequestHead, chunked: boolean): void {
+/**
+ * Makes what passed the chain the request that the handler sees. `chunked`: the length is not known any more. `own`: bytes
+ * of a body that is a filter's, -1 when not known.
+ */
+export function applyHead(
+  request: IncomingMessage,
+  head: RequestHead,
+  chunked: boolean,
+  own: number | undefined,
+): void {
   const { headers } = head;
   if (!headers.mutated && !chunked) return;
   const req = request as OpenRequest;
@@ -64,8 +72,11 @@ export function applyHead(request: IncomingMessage, head: RequestHead, chunked: 
   removeOwnFields(fields);
   const raw: RawFields = headers.authority === '' ? [] : ['Host', headers.authority];
   raw.push(...fields, ...head.kept);
-  if (chunked && head.length >= 0) raw.push('Transfer-Encoding', 'chunked');
-  else if (head.length > 0) raw.push('Content-Length', String(head.length));
+  const length = own ?? head.length;
+  if (own !== undefined) removeField(raw, 'transfer-encoding');
+  const unknown = own !== undefined && own < 0;
+  if (length !== 0 && (unknown || (chunked && length > 0))) raw.push('Transfer-Encoding', 'chunked');
+  else if (length > 0) raw.push('Content-Length', String(length));
   setFields(req, raw);
 }
 

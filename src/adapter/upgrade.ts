@@ -25,6 +25,8 @@ export class UpgradeExchange extends EmbeddedExchange {
   protected override hand(next: () => void): void {
     this.#unwatch?.();
     next();
+    // A filter that waits for the answer would wait as long as the socket lives.
+    if (this.ends !== undefined) this.finish();
   }
 
   /** Once the listener has the socket, what is written to it is its own. */

@@ -1,6 +1,7 @@
 import type { Log } from '../log.ts';
 import type { Phases, Plugin } from '../plugin/types.ts';
 import { Stream } from './stream.ts';
+import { TakeoverStream } from './takeover.ts';
 import type { ChainSource, Exchange, FilterChain, FilterStream } from './types.ts';
 
 /** Plugins in order, as a filter chain. What can be known of it is worked out here, once. */
@@ -14,18 +15,31 @@ export class PluginChain implements FilterChain, ChainSource {
   readonly response: boolean;
   readonly #plugins: readonly Plugin[];
   readonly #log: Log;
+  /** The first filter with messages of its own, and the chains on both sides of it. */
+  readonly #taker:
+    | { readonly before: readonly Plugin[]; readonly plugin: Plugin; readonly behind: PluginChain }
+    | undefined;
 
   constructor(plugins: readonly Plugin[], log: Log) {
     const any = (test: (phases: Phases) => boolean) => plugins.some(p => test(p.phases));
+    const at = plugins.findIndex(p => p.takeOver !== undefined);
+    const takes = at >= 0;
     this.filters = plugins.map(p => p.name);
     this.empty = plugins.length === 0;
-    this.requestBody = any(p => p.requestBody || p.requestTrailers);
-    this.responseBody = any(p => p.responseBody || p.responseTrailers);
+    this.requestBody = takes || any(p => p.requestBody || p.requestTrailers);
+    this.responseBody = takes || any(p => p.responseBody || p.responseTrailers);
     this.changesRequestBody = any(p => p.requestBody && p.changesBodies);
     this.changesResponseBody = any(p => p.responseBody && p.changesBodies);
-    this.response = any(p => p.responseHeaders || p.responseBody || p.responseTrailers);
+    this.response = takes || any(p => p.responseHeaders || p.responseBody || p.responseTrailers);
     this.#plugins = plugins;
     this.#log = log;
+    this.#taker = takes
+      ? {
+          before: plugins.slice(0, at),
+          plugin: plugins[at]!,
+          behind: new PluginChain(plugins.slice(at + 1), log),
+        }
+      : undefined;
   }
 
   ready(): FilterChain {
@@ -33,6 +47,8 @@ export class PluginChain implements FilterChain, ChainSource {
   }
 
   open(exchange: Exchange): FilterStream {
-    return new Stream(exchange, this.#plugins, this.#log);
+    const taker = this.#taker;
+    if (taker === undefined) return new Stream(exchange, this.#plugins, this.#log);
+    return new TakeoverStream(exchange, taker.before, taker.plugin, taker.behind, this.#log);
   }
 }

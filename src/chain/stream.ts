@@ -152,7 +152,7 @@ export class Stream implements FilterStream, HttpStream, FlowOwner, GuardOwner {
   }
 
   get properties(): Map<string, Buffer> {
-    this.#properties ??= new Map();
+    this.#properties ??= this.#exchange.properties ?? new Map();
     return this.#properties;
   }
 

@@ -1,3 +1,4 @@
+import type { UpstreamError } from '../errors.ts';
 import type { FieldMap } from '../message/fields.ts';
 import type { RequestHeaders, ResponseHeaders } from '../message/headers.ts';
 import type { ExchangeInfo } from '../message/info.ts';
@@ -41,6 +42,18 @@ export interface Exchange extends ExchangeInfo {
   reset(reason: string): void;
   /** Asks the router again: request headers changed, or an 0.1.0 module called proxy_clear_route_cache. */
   clearRouteCache(): void;
+
+  /**
+   * The headers that `sendRequestHeaders` brings next are those of a filter's own message, whose body has nothing to do
+   * with the client's: `length` bytes, or -1. From then on calls for that direction come at any time.
+   */
+  takeRequest(length: number): void;
+  /** The same of `sendResponseHeaders`; a response that comes from the upstream is the filter's to read. */
+  takeResponse(length: number): void;
+  /** The upstream's call ends; neither the request nor the response does. */
+  dropUpstream(): void;
+  /** Properties of filters before this stream's: chains in a chain share them. */
+  readonly properties?: Map<string, Buffer>;
 }
 
 /** Why the proxy itself must answer. `details` is for the log, never for the client. */
@@ -70,6 +83,18 @@ export interface FilterStream {
   /** What `proxy_send_local_response` gave as details, for the access log; empty without. */
   readonly localResponseDetails: string;
   readonly localResponseFilter: string;
+  /** Present when a filter of the chain sends messages of its own: tells it of the ends. */
+  readonly ends?: StreamEnds;
+}
+
+/** What filters with messages of their own must know of both ends; the exchange doesn't act on these itself then. */
+export interface StreamEnds {
+  /** What was sent to the upstream piles up; false: it has gone. */
+  requestFull(full: boolean): void;
+  /** What was sent to the client. */
+  responseFull(full: boolean): void;
+  /** True: it was heard, and there is nothing more to do. False: `status` is to be shown to filters as a response. */
+  upstreamFailed(error: UpstreamError, status: number): boolean;
 }
 
 /** The chain of a route, which may have to be loaded before it can run. */

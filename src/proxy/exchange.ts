@@ -1,5 +1,5 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
-import type { Exchange, FilterChain, FilterStream, StreamFailure } from '../chain/types.ts';
+import type { Exchange, FilterChain, FilterStream, StreamEnds, StreamFailure } from '../chain/types.ts';
 import type { UpstreamError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { FieldMap } from '../message/fields.ts';
@@ -37,6 +37,8 @@ export class HttpExchange implements Exchange, ConnectionUser {
   readonly chain: FilterChain;
   /** Undefined: no filters. */
   readonly stream: FilterStream | undefined;
+  /** A filter sends messages of its own. */
+  readonly ends: StreamEnds | undefined;
   readonly request: RequestSide;
   readonly response: ResponseSide;
   route: Route;
@@ -70,6 +72,7 @@ export class HttpExchange implements Exchange, ConnectionUser {
     connection.add(this);
     res.on('close', () => this.#end());
     this.stream = chain.empty ? undefined : chain.open(this);
+    this.ends = this.stream?.ends;
   }
 
   get protocol(): string {
@@ -85,7 +88,7 @@ export class HttpExchange implements Exchange, ConnectionUser {
   }
 
   get responseSize(): number {
-    return this.response.size;
+    return this.response.sizeSeen;
   }
 
   get responseStarted(): boolean {
@@ -154,6 +157,18 @@ export class HttpExchange implements Exchange, ConnectionUser {
 
   clearRouteCache(): void {
     this.#routeStale = true;
+  }
+
+  takeRequest(length: number): void {
+    this.request.take(length);
+  }
+
+  takeResponse(length: number): void {
+    this.response.take(length);
+  }
+
+  dropUpstream(): void {
+    if (!this.over) this.request.drop();
   }
 
   connectionClosed(): void {

@@ -23,6 +23,9 @@ export class RequestSide implements BodySource {
   readonly #exchange: HttpExchange;
   /** As the client declared: 0 without a body, -1 chunked. */
   readonly #length: number;
+  /** The request to send has a body of a filter's; then `#ownLength` is what `#length` is of the client's. */
+  #own = false;
+  #ownLength = 0;
   #expectsContinue: boolean;
   #outgoing: UpstreamRequest | undefined;
   #body: RequestBody | null = null;
@@ -35,6 +38,8 @@ export class RequestSide implements BodySource {
   /** Body bytes that the head sent promises though a filter could still change them, and those sent; -1: none. */
   #promised = -1;
   #sent = 0;
+  /** The chain has its headers. */
+  #started = false;
   #reading = false;
   #received = false;
   #abandoned = false;
@@ -67,24 +72,38 @@ export class RequestSide implements BodySource {
       return;
     }
     stream.onRequestHeaders(bodyless);
+    this.#started = true;
     // Also while headers are paused: the filter may be waiting for the body.
-    if (!bodyless && chain.requestBody && !this.#abandoned) this.#read();
+    if (!bodyless && chain.requestBody && !this.#abandoned && !this.#unasked) this.#read();
+  }
+
+  /** A filter makes the request itself. */
+  take(length: number): void {
+    this.#own = true;
+    this.#ownLength = length;
+  }
+
+  /** Ends the call; what the client sends goes on to the chain. */
+  drop(): void {
+    this.#call?.abort();
+    this.#body?.destroy();
   }
 
   sendHeaders(endOfStream: boolean): void {
     if (this.#abandoned || !this.#exchange.reroute()) return;
     const { chain, requestHeaders } = this.#exchange;
-    if (endOfStream || this.#length === 0) {
+    const length = this.#sending;
+    if (endOfStream || length === 0) {
       this.#dispatch(0);
     } else if (
-      this.#length < 0 ||
+      length < 0 ||
       (requestHeaders.mutated && fieldValue(requestHeaders.raw, 'content-length') === undefined)
     ) {
       this.#dispatch(-1);
     } else if (this.#throughChain && chain.changesRequestBody) {
       this.#held = true;
     } else {
-      this.#dispatch(this.#length);
+      this.#dispatch(length);
     }
   }
 
@@ -108,10 +127,16 @@ export class RequestSide implements BodySource {
 
   pause(paused: boolean): void {
     this.#chainFull = paused;
-    this.#flow();
+    if (!paused && this.#startsLate) this.#read();
+    else this.#flow();
   }
 
   bodyWanted(): void {
+    const { ends } = this.#exchange;
+    if (ends !== undefined) {
+      ends.requestFull(false);
+      return;
+    }
     this.#bodyFull = false;
     if (!this.#reading && !this.#abandoned && !this.#exchange.over) this.#read();
     this.#flow();
@@ -180,11 +205,29 @@ export class RequestSide implements BodySource {
     req.resume();
   }
 
-  /** The client's length, when so far no filter changed the body or adds trailers at its end; else -1. */
+  /** Body bytes to send, as far as is known: -1 not. */
+  get #sending(): number {
+    return this.#own ? this.#ownLength : this.#length;
+  }
+
+  /** A filter that may not want the body has it paused: the client isn't asked for it yet. */
+  get #unasked(): boolean {
+    return this.#chainFull && this.#exchange.ends !== undefined;
+  }
+
+  get #startsLate(): boolean {
+    const { ends, over, req } = this.#exchange;
+    return (
+      ends !== undefined && this.#started && !this.#reading && this.#length !== 0 && !over && !req.destroyed
+    );
+  }
+
+  /** The length that was declared, when so far no filter changed the body or adds trailers at its end; else -1. */
   #lengthStillRight(start: Buffer): number {
-    if (this.#exchange.stream?.requestBodyChanged === true || start.length === this.#length) return -1;
-    this.#promised = this.#length;
-    return this.#length;
+    const length = this.#sending;
+    if (this.#exchange.stream?.requestBodyChanged === true || start.length === length) return -1;
+    this.#promised = length;
+    return length;
   }
 
   /** False: the body is not as long as its head says, and the request can't go on. */
@@ -216,7 +259,9 @@ export class RequestSide implements BodySource {
     fields.push('Host', requestHeaders.authority);
     this.#body = length === 0 ? null : new RequestBody(length, this);
     const { method, path } = requestHeaders;
-    this.#outgoing = { method, path, headers: fields, upgrade: this.#exchange.upgrade, body: this.#body };
+    // A filter may have made another request of a handshake.
+    const upgrade = this.#body === null ? this.#exchange.upgrade : '';
+    this.#outgoing = { method, path, headers: fields, upgrade, body: this.#body };
     const endpoint = this.#exchange.route.upstream.pick();
     if (endpoint !== undefined) this.#try(endpoint);
     // Not at once: the chain is on the stack.
@@ -224,11 +269,11 @@ export class RequestSide implements BodySource {
   }
 
   #try(endpoint: Endpoint): void {
-    const { response, upgrade } = this.#exchange;
+    const { response } = this.#exchange;
     this.#endpoint = endpoint;
     this.#exchange.upstream = endpoint.info;
     this.#call =
-      upgrade !== ''
+      this.#outgoing!.upgrade !== ''
         ? endpoint.transport.upgrade(this.#outgoing!, response)
         : endpoint.transport.dispatch(this.#outgoing!, response);
   }
@@ -275,11 +320,18 @@ export class RequestSide implements BodySource {
   #write(chunk: Buffer, end: boolean): void {
     const body = this.#body;
     if (body === null) return;
-    if (chunk.length > 0 && !body.write(chunk)) {
-      this.#bodyFull = true;
-      this.#flow();
-    }
+    if (chunk.length > 0 && !body.write(chunk)) this.#full();
     if (end) body.end();
+  }
+
+  #full(): void {
+    const { ends } = this.#exchange;
+    if (ends !== undefined) {
+      ends.requestFull(true);
+      return;
+    }
+    this.#bodyFull = true;
+    this.#flow();
   }
 
   /** The client is read as long as neither the chain nor the upstream has its hands full. */

@@ -25,6 +25,10 @@ export class ResponseSide implements UpgradeHandler {
   /** Body bytes to come, or -1: not known before it ends. */
   #length = -1;
   #announcesTrailers = false;
+  /** The response to send is a filter's, with a body of `#ownLength` bytes (-1: not known), `#ownSize` of them sent. */
+  #own = false;
+  #ownLength = -1;
+  #ownSize = 0;
   /** A response is on its way: the upstream's, a filter's, or ours. */
   #begun = false;
   #local = false;
@@ -40,7 +44,7 @@ export class ResponseSide implements UpgradeHandler {
 
   constructor(exchange: HttpExchange) {
     this.#exchange = exchange;
-    this.#writer = new ResponseWriter(exchange, () => this.#flow());
+    this.#writer = new ResponseWriter(exchange, full => this.#clientFull(full));
   }
 
   /** All of the response was handed to the connection. */
@@ -48,8 +52,15 @@ export class ResponseSide implements UpgradeHandler {
     return this.#writer.ended;
   }
 
+  /** Body bytes from the upstream; or sent, when they are not the upstream's. */
+  get sizeSeen(): number {
+    return this.#own ? this.#ownSize : this.size;
+  }
+
   onInformation(status: number, headers: RawFields): void {
-    const { req, res, over } = this.#exchange;
+    const { req, res, over, ends } = this.#exchange;
+    // It is not to this client that the upstream says it.
+    if (ends !== undefined) return;
     // HTTP/1.0 has no 1xx; a pipelined response whose turn hasn't come has no socket.
     if (status < 100 || over || this.#begun || req.httpVersionMinor === 0 || res.socket === null) return;
     if (readResponseHead(headers) === undefined) return;
@@ -69,9 +80,10 @@ export class ResponseSide implements UpgradeHandler {
     this.#statusText = statusText;
     this.#length = head.length;
     this.#announcesTrailers = head.announcesTrailers;
-    const { stream, chain, requestHeaders } = this.#exchange;
+    const { stream, chain, requestHeaders, ends } = this.#exchange;
+    const bodyless = ends === undefined ? this.#writer.hasNoBody(status) : status === 204 || status === 304;
     // A filter may have changed the method: without a body on either side, there is none.
-    const end = this.#writer.hasNoBody(status) || requestHeaders.method === 'HEAD' || head.length === 0;
+    const end = bodyless || requestHeaders.method === 'HEAD' || head.length === 0;
     this.#received = end;
     if (stream !== undefined && chain.response) {
       stream.onResponseHeaders(new ResponseHeaders(status, raw), end);
@@ -134,11 +146,18 @@ export class ResponseSide implements UpgradeHandler {
   beginLocal(): void {
     this.#begun = true;
     this.#local = true;
+    this.#own = false;
     this.#received = true;
     this.#length = -1;
     this.#held = undefined;
     this.#waiting = undefined;
     this.#dropTunnel();
+  }
+
+  /** A filter makes the response itself. */
+  take(length: number): void {
+    this.#own = true;
+    this.#ownLength = length;
   }
 
   /** Headers that passed the chain. */
@@ -152,10 +171,11 @@ export class ResponseSide implements UpgradeHandler {
       this.#dropTunnel();
     }
     const { raw, status, mutated } = headers;
-    let keepsLength = this.#length >= 0;
+    const length = this.#sending;
+    let keepsLength = length >= 0;
     if (mutated || this.#local) {
       keepsLength = removeOwnFields(raw) && keepsLength;
-      if (keepsLength) raw.push('Content-Length', String(this.#length));
+      if (keepsLength) raw.push('Content-Length', String(length));
     }
     const announces =
       mutated || this.#local ? fieldValue(raw, 'trailer') !== undefined : this.#announcesTrailers;
@@ -165,8 +185,8 @@ export class ResponseSide implements UpgradeHandler {
       if (this.#local && !endOfStream && status !== 204) this.#held = headers;
       else this.#writeHead(status, raw, false, announces);
     } else if (endOfStream) {
-      if (keepsLength && this.#length > 0) removeField(raw, 'content-length');
-      if (!keepsLength || this.#length > 0) raw.push('Content-Length', '0');
+      if (keepsLength && length > 0) removeField(raw, 'content-length');
+      if (!keepsLength || length > 0) raw.push('Content-Length', '0');
       this.#writeHead(status, raw, false, announces);
     } else if (
       this.#local ||
@@ -190,6 +210,7 @@ export class ResponseSide implements UpgradeHandler {
   /** Body that passed the chain. */
   sendData(chunk: Buffer, endOfStream: boolean): void {
     if (this.#local) this.size += chunk.length;
+    else if (this.#own) this.#ownSize += chunk.length;
     if (this.#held !== undefined) this.#release(endOfStream ? chunk.length : this.#lengthStillRight(chunk));
     this.#write(chunk, endOfStream);
   }
@@ -240,7 +261,18 @@ export class ResponseSide implements UpgradeHandler {
 
   /** The upstream must wait: for the client, for the chain, or for headers that a filter holds back. */
   get #full(): boolean {
+    if (this.#own) return this.#chainFull;
     return this.#chainFull || this.#writer.full || !(this.#writer.headSent || this.#throughChain);
+  }
+
+  /** Body bytes to send, as far as is known: -1 not. */
+  get #sending(): number {
+    return this.#own ? this.#ownLength : this.#length;
+  }
+
+  #clientFull(full: boolean): void {
+    this.#exchange.ends?.responseFull(full);
+    if (!full) this.#flow();
   }
 
   #flow(): void {
@@ -248,9 +280,11 @@ export class ResponseSide implements UpgradeHandler {
   }
 
   #upstreamFailed(error: UpstreamError, status = failureStatus(error)): void {
-    const { request, stream, chain } = this.#exchange;
+    const { request, stream, chain, ends } = this.#exchange;
     this.#exchange.logUpstreamError(error, request.endpoint);
-    request.abandon();
+    if (ends === undefined) request.abandon();
+    else request.drop();
+    if (ends?.upstreamFailed(error, status) === true) return;
     const text = `upstream ${failureText(error)}`;
     if (this.#begun || stream === undefined || !chain.response) {
       this.answer(status, text);
@@ -270,14 +304,15 @@ export class ResponseSide implements UpgradeHandler {
   }
 
   /**
-   * The upstream's length, when so far no filter changed the body; else -1. All of a body but not its end: a filter
+   * The length that was declared, when so far no filter changed the body; else -1. All of a body but not its end: a filter
    * adds trailers, which need chunks.
    */
   #lengthStillRight(start: Buffer): number {
     const changed = this.#exchange.stream?.responseBodyChanged === true;
-    if (this.#local || changed || start.length === this.#length) return -1;
-    this.#writer.promise(this.#length);
-    return this.#length;
+    const length = this.#sending;
+    if (this.#local || changed || start.length === length) return -1;
+    this.#writer.promise(length);
+    return length;
   }
 
   /** Sends the head that was held; `length` -1 when it isn't known yet. */
@@ -297,7 +332,8 @@ export class ResponseSide implements UpgradeHandler {
       raw,
       chunked,
       announcesTrailers,
-      last: this.#local || this.#received,
+      // A filter may answer first and read on.
+      last: this.#local || (this.#received && !this.#own),
     });
   }
 

@@ -31,7 +31,7 @@ export class ResponseWriter implements HeadHolder {
   /** The client must take what it was sent before there is more. */
   full = false;
   readonly #exchange: HttpExchange;
-  readonly #onDrain: () => void;
+  readonly #onFull: (full: boolean) => void;
   /** Body bytes that the head sent promises though a filter could still change them, and those sent; -1: none. */
   #promised = -1;
   #sent = 0;
@@ -42,10 +42,10 @@ export class ResponseWriter implements HeadHolder {
   #closing = false;
   #sendTimer: NodeJS.Timeout | undefined;
 
-  /** `onDrain`: the client took what it was sent, after `full` was true. */
-  constructor(exchange: HttpExchange, onDrain: () => void) {
+  /** `onFull`: called when `full` changes. */
+  constructor(exchange: HttpExchange, onFull: (full: boolean) => void) {
     this.#exchange = exchange;
-    this.#onDrain = onDrain;
+    this.#onFull = onFull;
     // Node would chunk for an HTTP/1.0 client that sends `TE: chunked`.
     if (exchange.req.httpVersionMinor === 0) exchange.res.useChunkedEncodingByDefault = false;
   }
@@ -95,6 +95,7 @@ export class ResponseWriter implements HeadHolder {
     this.#headWaits = false;
     if (res.write(chunk)) return;
     this.full = true;
+    this.#onFull(true);
     if (this.#sendTimer !== undefined) {
       this.#sendTimer.refresh();
       return;
@@ -105,7 +106,7 @@ export class ResponseWriter implements HeadHolder {
     }, SEND_TIME);
     res.on('drain', () => {
       this.full = false;
-      this.#onDrain();
+      this.#onFull(false);
     });
   }
 

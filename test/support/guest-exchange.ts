@@ -94,6 +94,18 @@ export class FakeExchange implements Exchange {
   clearRouteCache(): void {
     this.#event('clear route cache');
   }
+
+  takeRequest(length: number): void {
+    this.#event(`take request ${length}`);
+  }
+
+  takeResponse(length: number): void {
+    this.#event(`take response ${length}`);
+  }
+
+  dropUpstream(): void {
+    this.#event('drop upstream');
+  }
 }
 
 /** Streams that a test leaves open would keep the process waiting for their timers. */
