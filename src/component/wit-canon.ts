@@ -51,7 +51,6 @@ export function canon(reader: Reader, scope: Scope): void {
     if (operand === 'i') reader.u32();
     else if (operand === 'b') reader.byte();
     else if (operand === 'o') options(reader);
-    // A type is a negative number, an index, or of one byte: all as long as each other.
     else if (reader.byte() === 0) reader.s33();
     else reader.byte();
   }

@@ -39,15 +39,17 @@ export class Scope {
   readonly imports = new Map<string, Entity>();
   readonly exports = new Map<string, Entity>();
   readonly #parent: Scope | undefined;
+  readonly #depth: number;
   /** Shared by all scopes of a component. */
   readonly #count: { definitions: number };
 
-  constructor(parent: Scope | undefined, caller: Scope | undefined = parent) {
+  /** `caller`: where the component is instantiated; it may be in another place than it is defined. */
+  constructor(parent?: Scope, caller?: Scope) {
     this.#parent = parent;
-    this.#count = caller?.#count ?? { definitions: 0 };
-    let depth = 0;
-    for (let scope = parent; scope !== undefined; scope = scope.#parent) depth += 1;
-    if (depth > MAX_NESTING) {
+    this.#depth =
+      Math.max(parent === undefined ? 0 : parent.#depth, caller === undefined ? 0 : caller.#depth) + 1;
+    this.#count = parent === undefined ? { definitions: 0 } : parent.#count;
+    if (this.#depth > MAX_NESTING) {
       throw new ModuleError('MODULE_LIMIT', `the component is nested deeper than ${MAX_NESTING} levels`);
     }
   }

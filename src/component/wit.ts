@@ -1,3 +1,4 @@
+import { withoutVersion } from './interface-name.ts';
 import { readComponent } from './wit-component.ts';
 import type { Entity, Instance } from './wit-scope.ts';
 import { namedWithin, Type } from './wit-type.ts';
@@ -46,11 +47,6 @@ export function witOf(bytes: Uint8Array): Wit {
     return { name, kind: 'func', items: new Map([[name, func(name, entity.type, types)]]) };
   };
   return { imports: [...imports].map(extern), exports: [...exports].map(extern), types };
-}
-
-/** `acme:auth/verifier` of `acme:auth/verifier@0.1.0`. */
-export function withoutVersion(name: string): string {
-  return name.replace(/@.*$/s, '');
 }
 
 /** `session.check` of `[method]session.check`. */
