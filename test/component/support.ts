@@ -1,0 +1,56 @@
+import { readFile } from 'node:fs/promises';
+import { PluginChain } from '../../src/chain/chain.ts';
+import { sha256 } from '../../src/engine/compile.ts';
+import { Interrupter } from '../../src/engine/interrupt/interrupter.ts';
+import { type CompiledFilter, compileFilter } from '../../src/plugin/compile.ts';
+import type { ProxyWasmPlugin } from '../../src/plugin/plugin.ts';
+import { VmRegistry } from '../../src/plugin/registry.ts';
+import { LIMITS, type OptionOverrides, pluginOptions } from '../support/guest.ts';
+import { GuestLog } from '../support/guest-log.ts';
+
+const compiled = new Map<string, Promise<CompiledFilter>>();
+
+/** A component under test/component/fixtures or filters, compiled once. */
+export function compiledFile(path: string): Promise<CompiledFilter> {
+  let filter = compiled.get(path);
+  if (filter === undefined) {
+    filter = readFile(new URL(path, import.meta.url)).then(bytes => {
+      const hash = sha256(bytes);
+      return compileFilter({ bytes, hash, limits: LIMITS, plugs: [], key: hash }, undefined);
+    });
+    compiled.set(path, filter);
+  }
+  return filter;
+}
+
+/** How wit-bindgen prints the cases of an error enum. */
+const RUST_ERROR = /Error \{ code: \d, name: "([^"]+)", message: "[^"]*" \}/g;
+
+export const PUPPET = 'fixtures/puppet/puppet.wasm';
+
+/** The two ways into a component: straight to its core module, or through jco's glue. */
+export const ROADS = [
+  { road: 'straight', straight: true },
+  { road: 'through the glue', straight: false },
+] as const;
+
+export interface Started {
+  readonly plugin: ProxyWasmPlugin;
+  readonly chain: PluginChain;
+  readonly log: GuestLog;
+  /** What the guest logged since the last call, without levels. */
+  said(): string[];
+}
+
+/** The puppet, started with a script: a line `callback operation arguments…` for each step. */
+export async function puppet(
+  script: readonly string[],
+  { straight, ...options }: OptionOverrides & { readonly straight: boolean },
+): Promise<Started> {
+  const log = new GuestLog('info');
+  const registry = new VmRegistry({ log, interrupter: await Interrupter.ofThread(), straight });
+  const config = Buffer.from(script.join('\n'));
+  const plugin = registry.start(await compiledFile(PUPPET), pluginOptions({ config, ...options }));
+  const said = () => log.lines.splice(0).map(line => line.message.replaceAll(RUST_ERROR, '$1'));
+  return { plugin, chain: new PluginChain([plugin], log), log, said };
+}
