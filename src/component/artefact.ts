@@ -7,7 +7,6 @@ export const JCO_VERSION = '1.35.0';
 
 /** What is known of an artefact's bytes: the glue's text, V8's code of it, the core modules one after the other. */
 interface Facts {
-  readonly wit: string;
   readonly glue: number;
   readonly code: number;
   readonly cores: readonly { readonly name: string; readonly size: number }[];
@@ -19,22 +18,25 @@ export interface KeptComponent extends Transpiled {
   readonly code: Uint8Array;
 }
 
-function nameOf(hash: string): string {
-  return `${hash}.jco${JCO_VERSION}-${GLUE}`;
+function nameOf(hash: string, waits: boolean): string {
+  return `${hash}.jco${JCO_VERSION}-${waits ? 'jspi' : 'sync'}${GLUE}`;
 }
 
 /** What an earlier process transpiled from bytes with that SHA-256. Never throws. */
-export async function keptComponent(disk: DiskCache, hash: string): Promise<KeptComponent | undefined> {
-  const kept = await disk.get(nameOf(hash));
+export async function keptComponent(
+  disk: DiskCache,
+  hash: string,
+  waits: boolean,
+): Promise<KeptComponent | undefined> {
+  const kept = await disk.get(nameOf(hash, waits));
   if (kept === undefined) return undefined;
-  const { wit, glue, code, cores } = kept.facts as Facts;
+  const { glue, code, cores } = kept.facts as Facts;
   let at = 0;
   const next = (size: number): Uint8Array => {
     at += size;
     return kept.bytes.subarray(at - size, at);
   };
   return {
-    wit,
     glue: Buffer.from(next(glue)).toString('utf8'),
     code: next(code),
     cores: cores.map(({ name, size }): Core => ({ name, bytes: next(size) })),
@@ -42,16 +44,20 @@ export async function keptComponent(disk: DiskCache, hash: string): Promise<Kept
 }
 
 /** Keeps a transpiled component for the next process. Never throws. */
-export async function keepComponent(disk: DiskCache, hash: string, component: KeptComponent): Promise<void> {
-  const { wit, code, cores } = component;
+export async function keepComponent(
+  disk: DiskCache,
+  hash: string,
+  waits: boolean,
+  component: KeptComponent,
+): Promise<void> {
+  const { code, cores } = component;
   const glue = Buffer.from(component.glue);
   const facts: Facts = {
-    wit,
     glue: glue.length,
     code: code.length,
     cores: cores.map(({ name, bytes }) => ({ name, size: bytes.length })),
   };
-  await disk.put(nameOf(hash), {
+  await disk.put(nameOf(hash, waits), {
     facts,
     bytes: Buffer.concat([glue, code, ...cores.map(core => core.bytes)]),
   });

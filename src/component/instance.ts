@@ -15,21 +15,38 @@ export const plainCore: CoreInstance = ({ module }, imports, memories) =>
   new WebAssembly.Instance(module, { ...imports, ...memories.imports }).exports;
 
 /**
- * Makes an instance of a component: memories as its limits say, imports as given. Guest code may run in here.
- * `memories`: what was made is added to it.
+ * Makes an instance of a composition: memories as limits say, imports as given, and what parts have for each other.
+ * Guest code may run in here. `memories`: what was made is added to it.
+ * @returns the exports of the last part
  * @throws ModuleError when there is no room for its memory, and whatever the guest does
  */
-export function instantiatePart(
-  part: Part,
-  imports: ComponentImports,
+export function instantiateParts(
+  parts: readonly Part[],
+  host: ComponentImports,
   interrupt: WebAssembly.Memory,
   memories: Memories[],
   instantiate: CoreInstance = plainCore,
 ): ComponentExports {
-  const core = (name: string): CompiledModule => part.cores.get(name)!;
-  return part.glue.instantiate(core, imports, (module, given = {}) => {
-    const made = makeMemories(module, interrupt);
-    memories.push(made);
-    return { exports: instantiate(module, given, made) };
-  });
+  const made: ComponentExports[] = [];
+  for (const part of parts) {
+    const core = (name: string): CompiledModule => part.cores.get(name)!;
+    const exports = part.glue.instantiate(core, importsOf(part, host, made), (module, given = {}) => {
+      const own = makeMemories(module, interrupt);
+      memories.push(own);
+      return { exports: instantiate(module, given, own) };
+    });
+    made.push(exports);
+  }
+  return made.at(-1)!;
+}
+
+function importsOf(
+  { links }: Part,
+  host: ComponentImports,
+  made: readonly ComponentExports[],
+): ComponentImports {
+  if (links.length === 0) return host;
+  const imports: Record<string, ComponentImports[string]> = { ...host };
+  for (const link of links) imports[link.import] = made[link.part]![link.export] as ComponentImports[string];
+  return imports;
 }

@@ -1,11 +1,10 @@
 /** The thread that jco runs in (transpile.ts): the only place that loads it to transpile. */
 import { parentPort } from 'node:worker_threads';
-import { componentWit, transpile } from '@bytecodealliance/jco';
-import { JSPI_EXPORTS, JSPI_IMPORTS } from './jspi.ts';
-import type { Answer, Core, Transpiled } from './transpile.ts';
+import { transpile } from '@bytecodealliance/jco';
+import type { Answer, Core, Question, Transpiled } from './transpile.ts';
+import { ASYNC_IMPORTS } from './wasi/index.ts';
 
 const NAME = 'component';
-const HANDLES_HTTP = /^\s*export wasi:http\/incoming-handler@0\.2\./m;
 
 const OPTIONS = {
   name: NAME,
@@ -16,23 +15,25 @@ const OPTIONS = {
   minify: true,
 } as const;
 
-async function run(bytes: Uint8Array): Promise<Transpiled> {
-  const wit = await componentWit(bytes);
-  const jspi = {
-    asyncMode: 'jspi',
-    asyncImports: [...JSPI_IMPORTS],
-    asyncExports: [...JSPI_EXPORTS],
-  } as const;
-  const { files } = await transpile(bytes, HANDLES_HTTP.test(wit) ? { ...OPTIONS, ...jspi } : OPTIONS);
+/** The export of a component that handles requests, in jco's notation: it may be suspended. */
+const JSPI = {
+  asyncMode: 'jspi',
+  asyncImports: [...ASYNC_IMPORTS],
+  asyncExports: ['wasi:http/incoming-handler#handle'],
+} as const;
+
+async function run(bytes: Uint8Array, waits: boolean): Promise<Transpiled> {
+  const { files } = await transpile(bytes, waits ? { ...OPTIONS, ...JSPI } : OPTIONS);
   const cores: Core[] = [];
-  for (const [name, file] of Object.entries(files))
+  for (const [name, file] of Object.entries(files)) {
     if (name.endsWith('.wasm')) cores.push({ name, bytes: file });
+  }
   const glue = Buffer.from(files[`${NAME}.js`] ?? '').toString('utf8');
-  return { glue, cores, wit };
+  return { glue, cores };
 }
 
-parentPort?.on('message', ({ id, bytes }: { id: number; bytes: Uint8Array }) => {
-  run(bytes).then(
+parentPort?.on('message', ({ id, bytes, waits }: Question) => {
+  run(bytes, waits).then(
     done => parentPort?.postMessage({ id, done } satisfies Answer),
     error => {
       const failed = error instanceof Error ? error.message : String(error);

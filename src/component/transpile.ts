@@ -7,8 +7,6 @@ export interface Transpiled {
   /** JavaScript of jco's: `export function instantiate(getCoreModule, imports, instantiateCore)`. */
   readonly glue: string;
   readonly cores: readonly Core[];
-  /** What the component imports and exports, as WIT text: one world named `root` and the interfaces it uses. */
-  readonly wit: string;
 }
 
 /** A core module of a component, under the name that the glue asks for. */
@@ -25,6 +23,13 @@ const RESOURCES = { maxOldGenerationSizeMb: 512 };
 
 /** Longest a component may take, in ms: 12 MB of StarlingMonkey take half a second. */
 const PATIENCE = 120_000;
+
+/** What the thread is asked. */
+export interface Question {
+  readonly id: number;
+  readonly bytes: Uint8Array;
+  readonly waits: boolean;
+}
 
 /** What the thread answers with. */
 export type Answer = { readonly id: number } & ({ readonly done: Transpiled } | { readonly failed: string });
@@ -60,12 +65,12 @@ class Thread {
     this.#worker.on('exit', () => this.#failAll(reason));
   }
 
-  transpile(bytes: Uint8Array): Promise<Transpiled> {
+  transpile(bytes: Uint8Array, waits: boolean): Promise<Transpiled> {
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => this.#failAll(`it takes more than ${PATIENCE / 1000} s`), PATIENCE);
       this.#jobs.set(id, { resolve, reject, timer });
-      this.#worker.postMessage({ id, bytes });
+      this.#worker.postMessage({ id, bytes, waits } satisfies Question);
     });
   }
 
@@ -105,10 +110,11 @@ function refused(reason: string): ModuleError {
 let thread: Thread | undefined;
 
 /**
- * Transpiles a component, off this thread. The bytes must be a component's.
+ * Transpiles a component, off this thread. The bytes must be a component's. `waits`: its handler of requests may be
+ * suspended, by JSPI.
  * @throws ModuleError MODULE_MALFORMED
  */
-export function transpile(bytes: Uint8Array): Promise<Transpiled> {
+export function transpile(bytes: Uint8Array, waits: boolean): Promise<Transpiled> {
   if (thread === undefined || thread.ended) thread = new Thread();
-  return thread.transpile(bytes);
+  return thread.transpile(bytes, waits);
 }

@@ -1,7 +1,7 @@
 import type { CompiledComponent } from '../component/compile.ts';
-import { filterCore, interfaceOf } from '../component/filter/link.ts';
+import { filterCore } from '../component/filter/link.ts';
 import { INTERFACES, PACKAGE } from '../component/filter/types.ts';
-import { rootOf, unversioned } from '../component/root.ts';
+import { withoutVersion } from '../component/interface-name.ts';
 import { ungranted } from '../component/wasi/index.ts';
 import type { Capabilities } from '../config/types.ts';
 import { type CompiledModule, sha256 } from '../engine/compile.ts';
@@ -18,32 +18,20 @@ export interface ComponentLinkage {
   readonly exported: string;
   /** The core module whose calls go straight to the host; undefined: all go through jco's glue. */
   readonly core: CompiledModule | undefined;
-  /** What it imports of WASI, without versions. */
+  /** What it and its plugs import of WASI, without versions. */
   readonly wasi: readonly string[];
   readonly phases: Phases;
 }
 
-/** `straight: false`: all calls go through jco's glue. @throws ModuleError when it is no filter */
-export function linkComponent(compiled: CompiledComponent, straight: boolean): ComponentLinkage {
-  const [part] = compiled.parts;
-  const { imports, exports } = rootOf(part!.wit);
-  const exported = exports.find(id => id.startsWith(PACKAGE));
-  const sees = exported === undefined ? undefined : INTERFACES[interfaceOf(exported)];
-  if (exported === undefined || sees === undefined) {
-    throw new ModuleError(
-      'MODULE_NO_ABI',
-      `the component is no filter: it exports ${exports.join(', ') || 'nothing'}`,
-    );
-  }
-  const writes = [...part!.cores.values()].some(({ module }) =>
-    WebAssembly.Module.imports(module).some(
-      i => i.name === 'write' && i.module.startsWith(`${PACKAGE}body@`),
-    ),
-  );
+/** `straight: false`: all calls go through jco's glue. */
+export function linkComponent({ parts, world }: CompiledComponent, straight: boolean): ComponentLinkage {
+  const part = parts.at(-1)!;
+  const imports = part.wit.imports.map(each => each.name);
+  const sees = INTERFACES[withoutVersion(world.export).slice(PACKAGE.length)]!;
   return {
-    exported,
-    core: straight ? filterCore(part!, exported, imports) : undefined,
-    wasi: [...new Set(imports.filter(id => id.startsWith('wasi:')).map(unversioned))],
+    exported: world.export,
+    core: straight ? filterCore(part, world.export, imports) : undefined,
+    wasi: wasiOf(parts),
     phases: {
       requestHeaders: true,
       requestBody: sees.body,
@@ -51,9 +39,42 @@ export function linkComponent(compiled: CompiledComponent, straight: boolean): C
       responseHeaders: sees.response,
       responseBody: sees.response && sees.body,
       responseTrailers: sees.response && sees.body,
-      changesBodies: writes,
+      changesBodies: parts.some(({ wit }) =>
+        wit.imports.some(each => withoutVersion(each.name) === `${PACKAGE}body` && each.items.has('write')),
+      ),
     },
   };
+}
+
+/** Interfaces of WASI that a composition imports, without versions. */
+export function wasiOf(parts: CompiledComponent['parts']): string[] {
+  const names = parts.flatMap(({ wit }) => wit.imports.map(each => withoutVersion(each.name)));
+  return [...new Set(names.filter(name => name.startsWith('wasi:')))];
+}
+
+/** What a component's configuration says of the world outside. */
+export interface Outside {
+  readonly env: Readonly<Record<string, string>>;
+  readonly capabilities: Capabilities;
+}
+
+/** The environment a component sees. @throws ModuleError MODULE_NOT_GRANTED: it imports what was not granted */
+export function checkedEnv(wasi: readonly string[], { env, capabilities }: Outside): Record<string, string> {
+  const missing = ungranted(wasi, capabilities);
+  if (missing.length > 0) {
+    const names = missing.map(needed => needed.import).join(', ');
+    const grants = [...new Set(missing.map(({ grant }) => grant))].join(', ');
+    throw new ModuleError(
+      'MODULE_NOT_GRANTED',
+      `the component imports what it was not granted: ${names} (write capabilities: {${grants}} to grant it)`,
+    );
+  }
+  const granted: Record<string, string> = {};
+  for (const name of capabilities.env) {
+    const value = process.env[name];
+    if (value !== undefined) granted[name] = value;
+  }
+  return { ...granted, ...env };
 }
 
 /** What the VMs of a component are made from. */
@@ -65,28 +86,18 @@ export class ComponentSpec implements VmSpec {
   readonly env: Readonly<Record<string, string>>;
   readonly grants: Capabilities;
 
-  /** @throws ModuleError MODULE_NOT_GRANTED: it imports what was not granted */
+  /** @throws ModuleError MODULE_NOT_GRANTED */
   constructor(
     compiled: CompiledComponent,
     linkage: ComponentLinkage,
-    options: {
-      readonly vmId: string;
-      readonly vmConfig: Buffer;
-      readonly env: Readonly<Record<string, string>>;
-      readonly capabilities: Capabilities;
-    },
+    options: Outside & { readonly vmId: string; readonly vmConfig: Buffer },
   ) {
     const { vmId, vmConfig, capabilities } = options;
-    const missing = ungranted(linkage.wasi, capabilities);
-    if (missing.length > 0) {
-      const wants = missing.map(({ import: name, grant }) => `${name} (capabilities: {${grant}})`).join(', ');
-      throw new ModuleError('MODULE_NOT_GRANTED', `the component imports what it was not granted: ${wants}`);
-    }
     this.compiled = compiled;
     this.linkage = linkage;
     this.vmConfig = vmConfig;
     this.grants = capabilities;
-    this.env = { ...granted(capabilities.env), ...options.env };
+    this.env = checkedEnv(linkage.wasi, options);
     this.key = JSON.stringify([compiled.key, vmId, sha256(vmConfig), this.env, capabilities]);
   }
 
@@ -97,14 +108,4 @@ export class ComponentSpec implements VmSpec {
   make(state: PluginState, interrupter: Interrupter): Vm {
     return new ComponentVm(this, state, interrupter);
   }
-}
-
-/** Those of Weir's own variables. */
-function granted(names: readonly string[]): Record<string, string> {
-  const env: Record<string, string> = {};
-  for (const name of names) {
-    const value = process.env[name];
-    if (value !== undefined) env[name] = value;
-  }
-  return env;
 }

@@ -5,7 +5,8 @@ import { interfaceOf } from '../component/filter/link.ts';
 import { type CoreGuest, loweredCalls } from '../component/filter/lowered.ts';
 import { loweredCallbacks, resourceIntrinsics } from '../component/filter/lowered-callbacks.ts';
 import { PACKAGE, trap } from '../component/filter/types.ts';
-import { instantiatePart } from '../component/instance.ts';
+import type { ComponentImports } from '../component/glue.ts';
+import { type CoreInstance, instantiateParts } from '../component/instance.ts';
 import { wasiImports } from '../component/wasi/index.ts';
 import type { CompiledModule } from '../engine/compile.ts';
 import type { Memories } from '../engine/instantiate.ts';
@@ -43,23 +44,24 @@ export class ComponentVm extends Vm implements CoreGuest {
 
   #instantiate({ compiled, linkage, env, grants }: ComponentSpec): Callbacks {
     const { exported, core, wasi } = linkage;
-    const [part] = compiled.parts;
     const outside = wasiImports(wasi, { env, grants, mode: 'sync' }, this);
     this.#close = outside.close;
+    const host = { ...liftedCalls(this), ...outside.imports } as ComponentImports;
     let own: WebAssembly.Exports | undefined;
-    const exports = instantiatePart(
-      part!,
-      { ...liftedCalls(this), ...outside.imports } as Parameters<typeof instantiatePart>[1],
+    const instantiate: CoreInstance = (module, given, memories) => {
+      if (module !== core) return this.#core(module, given, memories);
+      const straight = this.#straight(given, exported, () => own!);
+      own = this.#core(module, straight, memories);
+      this.memory = new GuestMemory(own['memory'] as WebAssembly.Memory);
+      this.#realloc = own['cabi_realloc'] as Realloc;
+      return own;
+    };
+    const exports = instantiateParts(
+      compiled.parts,
+      host,
       this.interrupter.memory,
       this.memories,
-      (module, given, memories) => {
-        if (module !== core) return this.#core(module, given, memories);
-        const straight = this.#straight(given, exported, () => own!);
-        own = this.#core(module, straight, memories);
-        this.memory = new GuestMemory(own['memory'] as WebAssembly.Memory);
-        this.#realloc = own['cabi_realloc'] as Realloc;
-        return own;
-      },
+      instantiate,
     );
     const lowered = own === undefined ? undefined : loweredCallbacks(this, own, exported);
     return lowered ?? liftedCallbacks(this, exports, exported);
