@@ -34,7 +34,9 @@ export class Readiness {
       this.#waiters.clear();
       for (const waiter of waiters) waiter();
     };
+    // Waited for although ready: what waits would otherwise ask again and again without letting anything else happen.
+    const ready = this.#ask() ?? new Promise<void>(resolve => setImmediate(resolve));
     // A failure is for the operation to tell.
-    (this.#ask() ?? Promise.resolve()).then(wake, wake);
+    ready.then(wake, wake);
   }
 }
