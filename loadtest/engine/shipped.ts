@@ -24,6 +24,7 @@ export const NO_LOG: Log = {
 export const LIMITS: FilterLimits = {
   memory: 16 * 1024 * 1024,
   tableElements: 65_536,
+  moduleSize: 32 * 1024 * 1024,
   functionSize: 256 * 1024,
   callTime: 10_000,
   startTime: 60_000,

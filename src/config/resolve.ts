@@ -165,6 +165,7 @@ function resolveCapabilities(granted: Filter['capabilities'], file: string): Cap
 function resolveLimits(limits: Filter['limits']): FilterLimits {
   const { tableElements, headerCount, logLines, contexts } = limits;
   return {
+    moduleSize: bytes(limits.moduleSize),
     memory: bytes(limits.memory),
     tableElements,
     functionSize: bytes(limits.functionSize),

@@ -10,6 +10,7 @@ const count = (description: string, most: number) =>
 /** `limits` of a filter: every one has a default and a counter (`weir_filter_limit_hits_total`). */
 export const limits = documented(
   z.strictObject({
+    moduleSize: size('Largest file of a module or component', '1KiB', '1GiB').default('32MiB'),
     memory: size('Linear memory of one VM', '64KiB', '4GiB').default('16MiB'),
     tableElements: count('Entries of all tables of one VM', 1_000_000).default(32_768),
     functionSize: size('Longest function of a module, in bytes of code', '1KiB', '8MiB').default('256KiB'),

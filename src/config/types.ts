@@ -187,9 +187,11 @@ export interface RestartConfig {
 }
 
 /** Limits that are reached while a filter runs; the others are asked when its module is loaded. */
-export type LimitName = Exclude<keyof FilterLimits, 'tableElements' | 'functionSize'>;
+export type LimitName = Exclude<keyof FilterLimits, 'moduleSize' | 'tableElements' | 'functionSize'>;
 
 export interface FilterLimits {
+  /** Bytes of the file of a module or component, and of each of its plugs. */
+  readonly moduleSize: number;
   /** Linear memory of one VM, all its memories together, in bytes. */
   readonly memory: number;
   /** Entries of all tables of one VM together. */

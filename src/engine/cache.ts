@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { LRUCache } from 'lru-cache';
 import { ModuleError } from '../errors.ts';
 import {
@@ -53,11 +53,17 @@ async function compileModule(
   return compile(bytes, hash, limits, disk);
 }
 
-/** The bytes of a file. @throws ModuleError MODULE_NOT_FOUND */
-export async function readModule(path: string): Promise<Buffer> {
+/** The bytes of a file that has `most` at the most. @throws ModuleError MODULE_NOT_FOUND, MODULE_LIMIT */
+export async function readModule(path: string, most = Number.POSITIVE_INFINITY): Promise<Buffer> {
   try {
-    return await readFile(path);
+    const { size } = await stat(path);
+    if (size <= most) return await readFile(path);
+    throw new ModuleError(
+      'MODULE_LIMIT',
+      `${path} has ${size} bytes, limits.moduleSize is ${most} (strip it, for example with wasm-tools strip, or raise the limit)`,
+    );
   } catch (error) {
+    if (error instanceof ModuleError) throw error;
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown';
     throw new ModuleError('MODULE_NOT_FOUND', `can't read the module ${path} (${code})`, { cause: error });
   }
@@ -150,7 +156,7 @@ export class ModuleCache<C extends CompiledCode = CompiledModule> {
    * @throws ModuleError MODULE_NOT_FOUND, MODULE_HASH_MISMATCH and those of `compile`
    */
   async load(path: string, expected: string, limits: EngineLimits, plugs: readonly Plug[] = []): Promise<C> {
-    return this.checked(await readModule(path), expected, limits, plugs);
+    return this.checked(await readModule(path, limits.moduleSize), expected, limits, plugs);
   }
 
   /**

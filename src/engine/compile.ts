@@ -6,6 +6,8 @@ import { type ModuleFacts, type Rewritten, rewrite } from './rewrite/index.ts';
 
 /** Limits that are built into a module's code: other limits, another compiled module. */
 export interface EngineLimits {
+  /** Bytes of the file; not asked where bytes are given. */
+  readonly moduleSize?: number;
   /** Linear memory of one instance, in bytes. */
   readonly memory: number;
   /** Entries of all its tables. */

@@ -116,7 +116,7 @@ export class ComponentVm extends Vm implements CoreGuest {
   }
 
   refused(reason: string): void {
-    this.lastError = reason;
+    this.refusal = reason;
   }
 
   /** Something that wasn't granted was tried: said once for each text. */

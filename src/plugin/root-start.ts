@@ -4,20 +4,26 @@ import { RootContext } from './root-context.ts';
 import type { PluginState } from './state.ts';
 import type { Vm } from './vm.ts';
 
+function reasonOf(vm: Vm): string {
+  // What a guest says may have any characters; the error is one line.
+  const said = (text: string) => text.replace(/\p{Cc}+/gu, ' ').trim();
+  if (vm.refusal !== '') return said(vm.refusal);
+  const logged = said(vm.lastError);
+  return logged === '' ? 'it logged no reason' : `it logged: ${logged}`;
+}
+
 /** Creates a root context and lets the guest start and configure itself. @throws PluginError, GuestError */
 export function startRoot(vm: Vm, options: PluginOptions, state: PluginState): RootContext {
   vm.lastError = '';
+  vm.refusal = '';
   const root = new RootContext(vm, options, state);
   const started = root.start();
   if (!started || !root.configure(options.config)) {
     const callback = started ? 'proxy_on_configure' : 'proxy_on_vm_start';
-    // What a guest logs may have any characters; the error is one line.
-    const logged = vm.lastError.replace(/\p{Cc}+/gu, ' ').trim();
-    const reason = logged === '' ? 'it logged no reason' : `it logged: ${logged}`;
     vm.contexts.delete(root.id);
     throw new PluginError(
       started ? 'PLUGIN_CONFIGURE_FAILED' : 'PLUGIN_START_FAILED',
-      `${callback} returned false: the filter refuses its configuration (${reason})`,
+      `${callback} returned false: the filter refuses its configuration (${reasonOf(vm)})`,
     );
   }
   root.started();

@@ -45,6 +45,9 @@ export abstract class Vm {
   /** The last line the guest logged as an error: why it refused to start, most often. */
   lastError = '';
 
+  /** Why it refused to start, when it can say so; empty otherwise. */
+  refusal = '';
+
   /** The memories of its core modules. */
   protected readonly memories: Memories[] = [];
   /** While it is being made. */

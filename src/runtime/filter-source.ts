@@ -56,7 +56,7 @@ export class FilterSource {
       const plugs = await Promise.all(
         this.config.plugs.map(async plug => ({
           name: plug.moduleText,
-          bytes: await readModule(plug.module),
+          bytes: await readModule(plug.module, limits.moduleSize),
         })),
       );
       return await (this.#bytes === undefined

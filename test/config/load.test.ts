@@ -52,6 +52,7 @@ test('a filter has every default', () => {
     limits: {
       memory: 16 * 1024 * 1024,
       tableElements: 32_768,
+      moduleSize: 32 * 1024 * 1024,
       functionSize: 256 * 1024,
       callTime: 10,
       startTime: 1000,

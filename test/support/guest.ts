@@ -187,6 +187,7 @@ export function compileText(text: string): Promise<CompiledModule> {
 
 /** Small enough to be reached in tests; times generous, since machines are busy. */
 export const LIMITS: FilterLimits = {
+  moduleSize: 32 * 1024 * 1024,
   memory: 16 * 1024 * 1024,
   tableElements: 65_536,
   functionSize: 256 * 1024,
