@@ -7,9 +7,11 @@ import { parseArgs } from 'node:util';
 import { findAssemblyScript } from './build/assemblyscript.ts';
 import { findClang } from './build/clang.ts';
 import { COMPONENT_TOOL, componentFaults, toComponent } from './build/component.ts';
-import { binaryOf, FILTERS, type Filter, idOf, type Language, select } from './build/filters.ts';
+import { binaryOf, FILTERS, type Filter, idOf, select, type Tool, toolOf } from './build/filters.ts';
 import { findGo } from './build/go.ts';
+import { findQuickJs, findStarlingMonkey } from './build/javascript.ts';
 import { differences, isCommitted, record } from './build/manifest.ts';
+import { findPython } from './build/python.ts';
 import { findRust } from './build/rust.ts';
 import { Failed, Missing, type Toolchain } from './build/toolchain.ts';
 import { faults, keepExports } from './build/wasm.ts';
@@ -26,12 +28,15 @@ Builds the named filters, or all of them, and notes in filters/manifest.json whi
 
 Filters: ${FILTERS.map(idOf).join(', ')}`;
 
-const FIND: Readonly<Record<Language, () => Toolchain>> = {
+const FIND: Readonly<Record<Tool, () => Toolchain>> = {
   rust: () => findRust(ROOT),
   go: () => findGo(ROOT),
   assemblyscript: () => findAssemblyScript(ROOT),
   c: () => findClang(ROOT, 'c'),
   cpp: () => findClang(ROOT, 'cpp'),
+  quickjs: () => findQuickJs(ROOT),
+  starlingmonkey: () => findStarlingMonkey(ROOT),
+  python: () => findPython(ROOT),
 };
 
 function say(text: string): void {
@@ -46,7 +51,10 @@ function indented(text: string): string {
 async function build(filter: Filter, toolchain: Toolchain, scratch: string): Promise<number> {
   const output = join(scratch, `${filter.language}-${filter.name}.wasm`);
   await toolchain.build(filter, output);
-  const localPaths = [resolve(ROOT, '..'), `${homedir()}/`, scratch, ...toolchain.localPaths];
+  // What isn't committed may hold what it likes: Python's runtime was built by another root.
+  const localPaths = isCommitted(filter)
+    ? [resolve(ROOT, '..'), `${homedir()}/`, scratch, ...toolchain.localPaths]
+    : [];
   const { bytes, wrong } = await finish(filter, readFileSync(output), localPaths);
   if (isCommitted(filter) && bytes.length > MAX_BYTES)
     wrong.push(`it has ${bytes.length} bytes; more than ${MAX_BYTES} are not committed`);
@@ -77,20 +85,21 @@ function versionOf(filter: Filter, toolchain: Toolchain): string {
 
 /** Exit code. */
 async function buildAll(filters: readonly Filter[]): Promise<number> {
-  const toolchains = new Map<Language, Toolchain | Missing>();
+  const toolchains = new Map<Tool, Toolchain | Missing>();
   const failed: string[] = [];
   const scratch = mkdtempSync(join(tmpdir(), 'weir-filters-'));
   process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
   for (const filter of filters) {
     const start = performance.now();
     try {
-      if (!toolchains.has(filter.language)) toolchains.set(filter.language, find(filter.language));
-      const toolchain = toolchains.get(filter.language)!;
+      const tool = toolOf(filter);
+      if (!toolchains.has(tool)) toolchains.set(tool, find(tool));
+      const toolchain = toolchains.get(tool)!;
       if (toolchain instanceof Missing) throw toolchain;
       const size = await build(filter, toolchain, scratch);
       const seconds = ((performance.now() - start) / 1000).toFixed(1);
       say(
-        `${idOf(filter).padEnd(26)} ${seconds.padStart(6)} s ${String(size).padStart(9)} bytes  ${versionOf(filter, toolchain)}`,
+        `${idOf(filter).padEnd(36)} ${seconds.padStart(6)} s ${String(size).padStart(9)} bytes  ${versionOf(filter, toolchain)}`,
       );
     } catch (error) {
       failed.push(idOf(filter));
@@ -105,9 +114,9 @@ async function buildAll(filters: readonly Filter[]): Promise<number> {
   return 1;
 }
 
-function find(language: Language): Toolchain | Missing {
+function find(tool: Tool): Toolchain | Missing {
   try {
-    return FIND[language]();
+    return FIND[tool]();
   } catch (error) {
     if (error instanceof Missing) return error;
     throw error;

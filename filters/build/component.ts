@@ -36,10 +36,6 @@ function isComponent(bytes: Uint8Array): boolean {
   return COMPONENT_VERSION.every((byte, i) => bytes[4 + i] === byte);
 }
 
-function reason(error: unknown): Failed {
-  return new Failed(error instanceof Error ? error.message : String(error));
-}
-
 /** The component around a core module; a component stays what it is. */
 export async function toComponent(
   root: string,
@@ -48,18 +44,17 @@ export async function toComponent(
 ): Promise<Uint8Array> {
   if (isComponent(built)) return built;
   const jco = await loadJco();
-  const { world } = component;
+  const witSource = readFileSync(join(root, 'wit/filter.wit'), 'utf8');
+  const embed = (binary: Uint8Array, world: string, more = '') =>
+    jco.componentEmbed({ binary, witSource: witSource + more, world, stringEncoding: 'utf8' });
   try {
-    let core = built;
-    if (world !== undefined) {
-      const witSource = readFileSync(join(root, 'wit/filter.wit'), 'utf8');
-      core = await jco.componentEmbed({ binary: built, witSource, world, stringEncoding: 'utf8' });
-    }
-    if (!component.adapter) return await jco.componentNew(core, undefined);
-    const adapter = readFileSync(jco.preview1AdapterReactorPath());
-    return await jco.componentNew(core, [['wasi_snapshot_preview1', adapter]]);
+    const core = component.world === undefined ? built : await embed(built, component.world);
+    if (component.adapter === undefined) return await jco.componentNew(core, []);
+    const adapter = await jco.parse(readFileSync(join(root, component.adapter), 'utf8'));
+    const world = 'world adapter { import logging; }';
+    return await jco.componentNew(core, [['wasi_snapshot_preview1', await embed(adapter, 'adapter', world)]]);
   } catch (error) {
-    throw reason(error);
+    throw new Failed(error instanceof Error ? error.message : String(error));
   }
 }
 

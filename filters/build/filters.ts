@@ -1,13 +1,15 @@
 /** What is built: every filter that Weir ships. */
 
-export type Language = 'rust' | 'go' | 'assemblyscript' | 'c' | 'cpp';
+export type Language = 'rust' | 'go' | 'assemblyscript' | 'c' | 'cpp' | 'javascript' | 'python';
+/** What builds a filter: named after the language, where there is one for it. */
+export type Tool = Exclude<Language, 'javascript'> | 'quickjs' | 'starlingmonkey';
 
 /** A filter that is a WebAssembly component, not a Proxy-Wasm module. */
 export interface Component {
-  /** Embedded when the compiler makes a core module and says nothing of its world: one of filters/wit. */
+  /** One of filters/wit; none when the source says it to the compiler. */
   readonly world?: string;
-  /** The core module imports WASI preview 1: jco's adapter stands in between. */
-  readonly adapter?: boolean;
+  /** The core module imports WASI preview 1: what stands in between, relative to filters/. */
+  readonly adapter?: string;
   /** What it may import; a name that ends in `:` or `/` stands for all that begins with it. */
   readonly imports: readonly string[];
   /** What it has to export. */
@@ -19,6 +21,7 @@ export interface Component {
 export interface Filter {
   readonly name: string;
   readonly language: Language;
+  readonly tool?: Tool;
   /** Files and folders that the binary is made of, relative to filters/. */
   readonly sources: readonly string[];
   /**
@@ -51,7 +54,7 @@ function rustComponent(
 const WIT = 'wit/filter.wit';
 const REQUEST_HEADERS = 'weir:filter/http-request-headers@0.1.0';
 const HEADERS = 'weir:filter/http-headers@0.1.0';
-/** A core module of the world header-filter, without WASI. */
+/** The world header-filter, without WASI. */
 const HEADER_FILTER: Component = {
   world: 'header-filter',
   imports: ['weir:filter/'],
@@ -115,6 +118,36 @@ export const FILTERS: readonly Filter[] = [
     callbacks: [],
     component: HEADER_FILTER,
   },
+  {
+    name: 'add-header-component',
+    language: 'go',
+    sources: ['go/add-header-component', 'go/wasi.wat', WIT],
+    callbacks: [],
+    component: { ...HEADER_FILTER, adapter: 'go/wasi.wat' },
+  },
+  {
+    name: 'add-header',
+    language: 'javascript',
+    tool: 'quickjs',
+    sources: ['javascript/add-header', WIT],
+    callbacks: [],
+    component: HEADER_FILTER,
+  },
+  {
+    name: 'add-header-starlingmonkey',
+    language: 'javascript',
+    tool: 'starlingmonkey',
+    sources: ['javascript/add-header', WIT],
+    callbacks: [],
+    component: { ...HEADER_FILTER, committed: false },
+  },
+  {
+    name: 'add-header',
+    language: 'python',
+    sources: ['python/add-header', WIT],
+    callbacks: [],
+    component: { ...HEADER_FILTER, committed: false },
+  },
   rustComponent(
     'verify-token',
     ['weir:filter/', VERIFIER],
@@ -128,6 +161,12 @@ export const FILTERS: readonly Filter[] = [
 /** As in the manifest: rust/add-header. */
 export function idOf(filter: Filter): string {
   return `${filter.language}/${filter.name}`;
+}
+
+export function toolOf(filter: Filter): Tool {
+  if (filter.tool !== undefined) return filter.tool;
+  if (filter.language === 'javascript') throw new Error(`${idOf(filter)}: its engine is not named`);
+  return filter.language;
 }
 
 /** The binary, relative to filters/. */
