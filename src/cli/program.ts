@@ -86,11 +86,11 @@ function build(ended: (code: number) => void): Command {
 
   program
     .command('inspect')
-    .summary('show what a module is and what it may call')
+    .summary('show what a module or component is and what it may call')
     .description(
-      'Shows ABI version, language, memory, callbacks and imports of a .wasm file, without running it.',
+      'Shows what a .wasm file is (ABI version or world, language, memory), what it exports and what it may call, without running it.',
     )
-    .argument('<module>', '.wasm file')
+    .argument('<module>', '.wasm file: a Proxy-Wasm module or a WASI 0.2 component')
     .option('--json', 'print JSON')
     .addHelpText('after', example('weir inspect filters/rust/add-header/add-header.wasm --json'))
     .action(async (file: string, options: { json?: true }) => {

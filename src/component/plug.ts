@@ -34,11 +34,11 @@ const remedy = 'build both with the same WIT';
  * @throws ModuleError MODULE_WIT when types differ, a plug is of no use, two would do, or they need each other
  */
 export function plugInto(filter: Wit, plugs: readonly Plug[]): Plugging {
-  const linksOf = (importer: string, wit: Wit, self: number): Link[] =>
-    wit.imports.flatMap(wanted => {
-      const link = linkOf(importer, wit, wanted, plugs, self);
-      return link === undefined ? [] : [link];
-    });
+  const linksOf = (importer: string, wit: Wit, self: number): Link[] => {
+    const links = wit.imports.flatMap(wanted => linkOf(importer, wit, wanted, plugs, self) ?? []);
+    refuseVersions(importer, links, plugs);
+    return links;
+  };
   const links = linksOf('the filter', filter, -1);
   const between = plugs.map(({ name, wit }, index) => linksOf(`plug ${name}`, wit, index));
   const useful = new Set([...links, ...between.flat()].map(({ plug }) => plug));
@@ -56,7 +56,7 @@ function linkOf(
   self: number,
 ): Link | undefined {
   // Weir's own interfaces are Weir's to give.
-  if (wanted.kind === 'other' || wanted.name.startsWith('weir:')) return undefined;
+  if (wanted.kind === 'other' || wanted.kind === 'type' || wanted.name.startsWith('weir:')) return undefined;
   const offers = plugs.flatMap((plug, index) =>
     index === self
       ? []
@@ -75,6 +75,20 @@ function linkOf(
   if (difference !== '')
     throw fault(`plug ${first.plug.name} exports ${first.offer.name} ${difference} (${remedy})`);
   return { import: wanted.name, plug: first.index, export: first.offer.name };
+}
+
+/** jco's glue asks for imports without their versions: two of an interface would get the same export. */
+function refuseVersions(importer: string, links: readonly Link[], plugs: readonly Plug[]): void {
+  for (const [index, link] of links.entries()) {
+    const other = links
+      .slice(0, index)
+      .find(each => withoutVersion(each.import) === withoutVersion(link.import));
+    if (other === undefined || (other.plug === link.plug && other.export === link.export)) continue;
+    const [one, two] = [plugs[other.plug]?.name, plugs[link.plug]?.name];
+    throw fault(
+      `${importer} imports ${other.import} (from plug ${one}) and ${link.import} (from plug ${two}): Weir tells no versions of one interface apart (build it with one of them)`,
+    );
+  }
 }
 
 function useless({ name, wit }: Plug, filter: Wit, plugs: readonly Plug[]): ModuleError {

@@ -4,6 +4,9 @@ import { canon } from './wit-canon.ts';
 import { alias, each, externName, externType, sort, type } from './wit-read.ts';
 import { type Entity, type Instance, Scope, unsupported } from './wit-scope.ts';
 
+/** Sections up to this one are skipped. */
+const COMPONENT = 4;
+
 /**
  * What a component defines, imports and exports, by the component model's Binary.md: types are followed through
  * aliases and through the components within it, core modules are skipped. jco has validated what is run; here only
@@ -20,8 +23,10 @@ export function readComponent(
   const scope = new Scope(parent, caller);
   for (const { id, start, end } of sectionsOf(bytes)) {
     const reader = new Reader(bytes, start, end);
+    // A component is read as often as it is instantiated: long names count, too.
+    if (id > COMPONENT) scope.count((end - start) >> 4);
     switch (id) {
-      case 4:
+      case COMPONENT:
         scope.add({ sort: 'component', bytes: bytes.subarray(start, end), scope });
         break;
       case 5:

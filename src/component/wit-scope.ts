@@ -54,9 +54,9 @@ export class Scope {
     }
   }
 
-  /** One more thing is defined. */
-  count(): void {
-    this.#count.definitions += 1;
+  /** That many more things are defined, or read, or told. */
+  count(things = 1): void {
+    this.#count.definitions += things;
     if (this.#count.definitions > MAX_DEFINITIONS) {
       throw new ModuleError('MODULE_LIMIT', `the component has more than ${MAX_DEFINITIONS} definitions`);
     }

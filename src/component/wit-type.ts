@@ -5,6 +5,8 @@ import { ModuleError } from '../errors.ts';
 const MAX_DEPTH = 100;
 /** A text is cut off here: it is for messages. */
 const MAX_TEXT = 1000;
+/** And so many types that it names are kept. */
+const MAX_NAMED = 100;
 
 /** A field, case, flag or parameter; what has no name (an element of a tuple) has an empty label. */
 export interface Part {
@@ -26,6 +28,7 @@ export class Type {
   home = '';
   #shape = '';
   #text = '';
+  #named: readonly Type[] | undefined;
 
   constructor(head: string, parts: readonly Part[] = [], result?: Type) {
     this.head = head;
@@ -61,6 +64,19 @@ export class Type {
     return this.#text;
   }
 
+  /** The types that its text names, in order, the first hundred of them. */
+  get named(): readonly Type[] {
+    if (this.#named === undefined) {
+      const found = new Set<Type>();
+      for (const type of [...this.parts.map(part => part.type), this.result]) {
+        if (type === undefined || found.size >= MAX_NAMED) continue;
+        for (const each of type.name === '' ? type.named : [type]) found.add(each);
+      }
+      this.#named = [...found].slice(0, MAX_NAMED);
+    }
+    return this.#named;
+  }
+
   /** What it is made of, as WIT has it; of a method without the parameter `self`. */
   definition(parts: readonly Part[] = this.parts): string {
     const { head } = this;
@@ -91,23 +107,6 @@ export class Type {
         return head;
     }
   }
-}
-
-/** What the type names, in order: at its top, not within the named ones. */
-export function namedWithin(type: Type): Type[] {
-  const named = new Set<Type>();
-  const seen = new Set<Type>();
-  const walk = (each: Type | undefined): void => {
-    if (each === undefined || seen.has(each)) return;
-    seen.add(each);
-    if (each.name !== '' && each !== type) named.add(each);
-    else {
-      for (const part of each.parts) walk(part.type);
-      walk(each.result);
-    }
-  };
-  walk(type);
-  return [...named];
 }
 
 function joined(parts: readonly Part[], text: (part: Part) => string): string {

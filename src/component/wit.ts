@@ -1,7 +1,7 @@
 import { withoutVersion } from './interface-name.ts';
 import { readComponent } from './wit-component.ts';
 import type { Entity, Instance } from './wit-scope.ts';
-import { namedWithin, Type } from './wit-type.ts';
+import { Type } from './wit-type.ts';
 
 /** A function or type in its normal form. */
 export interface WitItem {
@@ -18,7 +18,8 @@ export interface WitItem {
 export interface WitExtern {
   /** `namespace:package/interface@version`, or a plain name. */
   readonly name: string;
-  readonly kind: 'interface' | 'func' | 'other';
+  /** `type` is one of values: nobody has to provide it. */
+  readonly kind: 'interface' | 'func' | 'type' | 'other';
   /** Of an interface, by the names that the binary has (`[method]session.check`); of a function itself, by its name. */
   readonly items: ReadonlyMap<string, WitItem>;
 }
@@ -37,12 +38,22 @@ export interface Wit {
  * @throws ModuleError MODULE_MALFORMED, MODULE_UNSUPPORTED, MODULE_LIMIT
  */
 export function witOf(bytes: Uint8Array): Wit {
-  const { imports, exports } = readComponent(bytes);
+  const scope = readComponent(bytes);
+  const { imports, exports } = scope;
+  const named = new Set<Entity>();
   // Imports come first: what is exported may use their types.
-  for (const [name, entity] of [...imports, ...exports]) giveNames(name, entity);
+  for (const [name, entity] of [...imports, ...exports]) {
+    if (!named.has(entity)) giveNames(name, entity);
+    named.add(entity);
+    // One instance's type can be that of many imports.
+    if (entity.sort === 'instance') scope.count(entity.exports.size);
+  }
   const types = new Map<string, WitItem>();
   const extern = ([name, entity]: [string, Entity]): WitExtern => {
     if (entity.sort === 'instance') return { name, kind: 'interface', items: items(name, entity, types) };
+    if (entity.sort === 'type' && entity.type instanceof Type && entity.type.head !== 'resource') {
+      return { name, kind: 'type', items: new Map([[name, definition(entity.type, types)]]) };
+    }
     if (entity.sort !== 'func') return { name, kind: 'other', items: new Map() };
     return { name, kind: 'func', items: new Map([[name, func(name, entity.type, types)]]) };
   };
@@ -93,7 +104,7 @@ function definition(type: Type, types: Map<string, WitItem>): WitItem {
 
 /** The keys of what the type names; the types themselves are put among all. */
 function uses(type: Type, types: Map<string, WitItem>): string[] {
-  return namedWithin(type).map(named => {
+  return type.named.map(named => {
     const key = keyOf(named);
     if (!types.has(key)) types.set(key, definition(named, types));
     return key;

@@ -23,12 +23,11 @@ const HANDLER = 'wasi:http/incoming-handler';
 
 /**
  * What kind of filter a component is. One that exports callbacks and a handler is a filter.
- * @throws ModuleError MODULE_WIT: of no world that Weir has; MODULE_IMPORT_UNKNOWN: it asks for more of weir:filter
+ * @throws ModuleError MODULE_NO_ABI: of another world; MODULE_WIT: of another version of one, or with other types;
+ *   MODULE_IMPORT_UNKNOWN: it asks for more of weir:filter than there is
  */
 export function worldOf(wit: Wit): World {
-  refuseWasi03(wit);
-  for (const each of [...wit.imports, ...wit.exports]) refuseOtherVersion(each);
-  for (const each of wit.imports) if (isOwn(each)) checkImport(each);
+  checkVersions(wit);
   const callbacks = wit.exports.filter(each =>
     CALLBACKS.some(name => withoutVersion(each.name) === `weir:filter/${name}`),
   );
@@ -46,16 +45,26 @@ export function worldOf(wit: Wit): World {
   const handler = wit.exports.find(each => withoutVersion(each.name) === HANDLER);
   if (handler === undefined) throw otherWorld(wit);
   const version = versionOf(handler.name);
-  if (!/^0\.2\.[0-9]+$/.test(version)) {
+  if (!isWasi02(handler.name)) {
     throw fault(`the component exports ${handler.name}: Weir calls ${HANDLER}@0.2 (build it for WASI 0.2)`);
   }
   return { kind: 'http', version, export: handler.name };
 }
 
 /**
+ * What holds for filters and plugs: nothing of WASI 0.3, and of weir:filter only what there is.
+ * @throws ModuleError MODULE_WIT, MODULE_IMPORT_UNKNOWN
+ */
+export function checkVersions(wit: Wit): void {
+  refuseWasi03(wit);
+  for (const each of [...wit.imports, ...wit.exports]) refuseOtherVersion(each);
+  for (const each of wit.imports) if (isOwn(each)) checkImport(each);
+}
+
+/**
  * Imports that nobody provides.
  * @param plugged imports that plugs provide
- * @param isKnown whether Weir provides an interface of WASI
+ * @param isKnown whether Weir provides an interface of WASI 0.2
  */
 export function unknownImports(
   wit: Wit,
@@ -63,8 +72,9 @@ export function unknownImports(
   isKnown: (name: string) => boolean,
 ): string[] {
   const given = new Set(plugged.map(link => link.import));
+  const has = (name: string): boolean => isWasi02(name) && isKnown(name);
   return wit.imports
-    .filter(each => !(given.has(each.name) || isOwn(each) || isKnown(each.name)))
+    .filter(each => !(each.kind === 'type' || given.has(each.name) || isOwn(each) || has(each.name)))
     .map(({ name }) => name);
 }
 
@@ -76,6 +86,11 @@ export function refuseUnknownImports(who: string, unknown: readonly string[]): v
     'MODULE_IMPORT_UNKNOWN',
     `${who} imports what Weir does not have: ${unknown.join(', ')} (${remedy})`,
   );
+}
+
+/** Whether it is an interface of a release of WASI 0.2. */
+export function isWasi02(name: string): boolean {
+  return name.startsWith('wasi:') && /^0\.2\.[0-9]+$/.test(versionOf(name));
 }
 
 function isOwn({ name }: WitExtern): boolean {
@@ -141,7 +156,8 @@ function otherWorld({ exports }: Wit): ModuleError {
   const isCommand = names.some(name => name.startsWith('wasi:cli/run'));
   const kind = isCommand ? 'a command, and of another world' : 'of another world';
   const filters = CALLBACKS.map(name => `weir:filter/${name}@${WEIR_FILTER_VERSION}`);
-  return fault(
+  return new ModuleError(
+    'MODULE_NO_ABI',
     `the component is ${kind}: it ${what} (a filter exports one of ${filters.join(', ')}, or ${HANDLER}@0.2)`,
   );
 }

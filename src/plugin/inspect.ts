@@ -7,6 +7,10 @@ import { customSections, memoryLimits, producers } from '../engine/sections.ts';
 import { ModuleError } from '../errors.ts';
 import { WASI_PREVIEW1 } from '../wasi/index.ts';
 
+export type { ComponentReport, InterfaceReport } from './inspect-component.ts';
+
+import { type ComponentReport, inspectComponent } from './inspect-component.ts';
+
 /** What a module is, as far as its bytes say. */
 export interface ModuleReport {
   readonly kind: 'core' | 'component';
@@ -26,8 +30,10 @@ export interface ModuleReport {
   readonly customSections: readonly { readonly name: string; readonly size: number }[];
   /** It imports the hostcall that changes bodies. */
   readonly mayChangeBody: boolean;
-  /** Why Weir can't keep it within limits, whatever they are; empty when it can. */
+  /** Why Weir doesn't run it, whatever the configuration says; empty when it does. */
   readonly refusal: string;
+  /** Of a component; null for core modules. */
+  readonly component: ComponentReport | null;
 }
 
 /** As much as `limits` of a filter may say. */
@@ -47,8 +53,11 @@ export interface ImportReport {
   readonly module: string;
   readonly name: string;
   readonly kind: string;
-  /** `unimplemented`: it links, and answers UNIMPLEMENTED. `unknown`: the module doesn't load. */
-  readonly status: 'implemented' | 'unimplemented' | 'unknown';
+  /**
+   * `unimplemented`: it links, and answers UNIMPLEMENTED. `plug`: a component named in `plugs` has to provide it.
+   * `unknown`: the module doesn't load.
+   */
+  readonly status: 'implemented' | 'unimplemented' | 'plug' | 'unknown';
 }
 
 function isKnown(abi: AbiVersion | null, module: string, name: string, kind: string): boolean {
@@ -61,22 +70,11 @@ function isKnown(abi: AbiVersion | null, module: string, name: string, kind: str
 
 /**
  * Reads a module without running any of it.
- * @throws ModuleError MODULE_NOT_WASM, MODULE_MALFORMED
+ * @throws ModuleError MODULE_NOT_WASM, MODULE_MALFORMED; of components MODULE_UNSUPPORTED and MODULE_LIMIT, too
  */
 export function inspectModule(bytes: Uint8Array): ModuleReport {
   const kind = identify(bytes);
-  const nothing = {
-    kind,
-    size: bytes.length,
-    abi: null,
-    imports: [],
-    exports: [],
-    callbacks: [],
-    memory: null,
-  };
-  if (kind === 'component') {
-    return { ...nothing, language: '', producers: {}, customSections: [], mayChangeBody: false, refusal: '' };
-  }
+  if (kind === 'component') return componentReport(bytes);
   const sections = customSections(bytes);
   let module: WebAssembly.Module;
   try {
@@ -111,5 +109,49 @@ export function inspectModule(bytes: Uint8Array): ModuleReport {
     customSections: sections,
     mayChangeBody: imports.some(i => i.name === 'proxy_set_buffer_bytes'),
     refusal: refusal(bytes),
+    component: null,
   };
+}
+
+function componentReport(bytes: Uint8Array): ModuleReport {
+  const { report, producers, refusal: none, modules } = inspectComponent(bytes);
+  const { world, imports, exports, cores } = report;
+  const callbacks = exports.find(({ name }) => world?.kind === 'filter' && name === world.export);
+  const memories = cores.flatMap(({ memory }) => (memory === null ? [] : [memory]));
+  const maxima = memories.map(({ maximumBytes }) => maximumBytes ?? Number.POSITIVE_INFINITY);
+  const maximum = maxima.reduce((sum, each) => sum + each, 0);
+  const initialBytes = memories.reduce((sum, each) => sum + each.initialBytes, 0);
+  return {
+    kind: 'component',
+    size: bytes.length,
+    abi: null,
+    imports: imports.flatMap(({ name: module, functions, from }) => {
+      const status = from === 'weir' || from === 'wasi' ? 'implemented' : from;
+      return functions.map(name => ({ module, name, kind: 'function', status }) as const);
+    }),
+    exports: exports.map(({ name }) => ({ name, kind: name.includes(':') ? 'interface' : 'function' })),
+    callbacks: (callbacks?.functions ?? []).filter(name => name.includes('.on-')),
+    memory:
+      memories.length === 0
+        ? null
+        : { initialBytes, maximumBytes: Number.isFinite(maximum) ? maximum : null },
+    language: producers['language'] ?? '',
+    producers,
+    customSections: customSections(bytes),
+    mayChangeBody: imports.some(
+      ({ name, functions }) => name.startsWith('weir:filter/body@') && functions.includes('write'),
+    ),
+    refusal: none || coreRefusal(modules),
+    component: report,
+  };
+}
+
+/** Why the first of the core modules that Weir doesn't run isn't run; empty when it runs them all. */
+function coreRefusal(modules: readonly Uint8Array[]): string {
+  for (const module of modules) {
+    if (!WebAssembly.validate(new Uint8Array(module))) return 'a core module of it is not valid WebAssembly';
+    const reason = refusal(module);
+    if (reason !== '') return `a core module of it: ${reason}`;
+  }
+  return '';
 }

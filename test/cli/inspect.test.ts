@@ -43,6 +43,49 @@ test('modules in other languages', async () => {
   }
 });
 
+const component = 'filters/rust/verify-token/verify-token.wasm';
+
+test('a component, for a person', async () => {
+  const { code, stdout, stderr } = await weir(['inspect', component]);
+  assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
+  assert.match(stdout, /^verify-token\.wasm: component, weir:filter\/http-request-headers 0\.1\.0, Rust, /);
+  assert.match(stdout, /^ {2}Callbacks .*plugin\.on-configure/m);
+  assert.match(stdout, /^ {2}Bodies +pass by$/m);
+  assert.match(stdout, /^ {2}Core modules .* with memory \(/m);
+  assert.match(stdout, /^May call\n {2}weir:filter\/logging@0\.1\.0 +log$/m);
+  assert.match(stdout, /^Has to be plugged in \(plugs\)\n {2}acme:auth\/verifier@0\.1\.0 .*check/m);
+  for (const line of stdout.split('\n')) assert.equal(line, line.trimEnd());
+});
+
+test('a component, as JSON', async () => {
+  const { stdout } = await weir(['inspect', component, '--json']);
+  const report = JSON.parse(stdout) as ModuleReport;
+  assert.equal(report.kind, 'component');
+  assert.equal(report.component?.world?.kind, 'filter');
+  assert.equal(report.refusal, '');
+});
+
+test('a component to plug in, and a handler of WASI HTTP', async () => {
+  const plug = await weir(['inspect', 'filters/rust/static-verifier/static-verifier.wasm']);
+  assert.match(plug.stdout, /^static-verifier\.wasm: component, to be plugged into a filter, Rust, /);
+  assert.match(plug.stdout, /^Exports\n {2}acme:auth\/verifier@0\.1\.0 .*check/m);
+  const handler = await weir(['inspect', 'filters/rust/http-greeter/http-greeter.wasm']);
+  assert.match(handler.stdout, /^http-greeter\.wasm: component, WASI HTTP handler 0\.2\.\d+, Rust, /);
+  assert.match(
+    handler.stdout,
+    /unless granted\n {2}wasi:http\/outgoing-handler@0\.2\.\d+ +capabilities\.upstreams/,
+  );
+});
+
+test('a component that is neither filter nor plug: the reason', async () => {
+  const path = join(folder, 'component.wasm');
+  writeFileSync(path, Uint8Array.of(0, 0x61, 0x73, 0x6d, 0x0d, 0, 1, 0));
+  const { code, stdout } = await weir(['inspect', path]);
+  assert.equal(code, 0);
+  assert.match(stdout, /^component\.wasm: component, not a filter, 8 B\n/);
+  assert.match(stdout, /\nWeir does not run the component\n +the component is of another world/);
+});
+
 test('a module that is no filter is shown, too', async () => {
   const path = join(folder, 'empty.wasm');
   writeFileSync(path, Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0));
@@ -57,7 +100,7 @@ test('a module that Weir can not keep within limits: the reason', async () => {
   const code = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 6, 2, 0x5f, 0, 0x60, 0, 0, 3, 2, 1, 1];
   writeFileSync(path, Uint8Array.from([...code, 10, 8, 1, 6, 0, 0xfb, 0, 0, 0x1a, 0x0b]));
   const { stdout } = await weir(['inspect', path]);
-  assert.match(stdout, /\nWeir refuses the module\n.*struct\.new/);
+  assert.match(stdout, /\nWeir does not run the module\n.*struct\.new/);
 });
 
 test('a file that is no module, one line', async () => {

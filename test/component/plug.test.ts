@@ -192,6 +192,15 @@ const cases: readonly [string, Side, Readonly<Record<string, Side>>, string][] =
     `plugs v.wasm (${verifier}) and w.wasm (acme:auth/verifier@0.1.1) both fit ${verifier}, which the filter imports (remove one from plugs)`,
   ],
   [
+    'two versions of one interface',
+    { imports: { [verifier]: check, 'acme:auth/verifier@0.2.0': check } },
+    {
+      'v.wasm': { exports: { [verifier]: check } },
+      'w.wasm': { exports: { 'acme:auth/verifier@0.2.0': check } },
+    },
+    `the filter imports ${verifier} (from plug v.wasm) and acme:auth/verifier@0.2.0 (from plug w.wasm): Weir tells no versions of one interface apart (build it with one of them)`,
+  ],
+  [
     'a circle',
     { imports: { 'a:a/a': 'f: func();' } },
     {

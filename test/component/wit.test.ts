@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { componentWit } from '@bytecodealliance/jco';
 import fc from 'fast-check';
 import { readableName, type Wit, witOf } from '../../src/component/wit.ts';
+import { identify } from '../../src/engine/identify.ts';
 import { ModuleError } from '../../src/errors.ts';
 import { fromWat, fromWit, witFrom } from './build.ts';
 
@@ -168,9 +169,12 @@ for (const [name, one, other] of differing) {
   });
 }
 
-const shipped = ['verify-token', 'static-verifier', 'http-greeter'].map(
-  name => `${repository}filters/rust/${name}/${name}.wasm`,
-);
+const shipped = readdirSync(`${repository}filters`, { recursive: true, encoding: 'utf8' })
+  .filter(name => /^[a-z]+\/[^/]+\/[^/]+\.wasm$/.test(name))
+  .map(name => `${repository}filters/${name}`)
+  .filter(path => identify(readFileSync(path)) === 'component');
+
+test('there are components among the shipped filters', () => assert.ok(shipped.length >= 3));
 
 for (const path of shipped) {
   test(`${path.slice(repository.length)}: the world that jco prints`, async () => {
@@ -178,7 +182,9 @@ for (const path of shipped) {
     const { imports, exports } = witOf(bytes);
     const printed = await componentWit(bytes);
     const names = (word: string): string[] =>
-      [...printed.matchAll(new RegExp(`^  ${word} ([^;]+);$`, 'gm'))].map(match => match[1]!).sort();
+      [...printed.matchAll(new RegExp(`^  ${word} ([^;]+?)(?:: [^;]+)?;$`, 'gm'))]
+        .map(match => match[1]!)
+        .sort();
     assert.deepEqual(imports.map(({ name }) => name).sort(), names('import'));
     assert.deepEqual(exports.map(({ name }) => name).sort(), names('export'));
   });
@@ -217,6 +223,25 @@ function doubling(levels: number): string {
 const hostile: readonly [string, () => Promise<Uint8Array>, RegExp][] = [
   ['instances of instances', () => fromWat(doubling(25)), /more than 1000000 definitions/],
   ['a chain of instances', () => fromWat(doubling(200)), /nested deeper than 32 levels/],
+  [
+    'a long name, many times',
+    () => {
+      const inner = `(component $c (type $t (tuple u8)) (export "${'a'.repeat(100_000)}" (type $t)))`;
+      return fromWat(`(component ${inner} ${'(instance (instantiate $c))'.repeat(10_000)})`);
+    },
+    /more than 1000000 definitions/,
+  ],
+  [
+    'one type of many imports',
+    () => {
+      const functions = Array.from({ length: 2000 }, (_, n) => `(export "f${n}" (func (type 0)))`).join('');
+      const imports = Array.from({ length: 2000 }, (_, n) => `(import "i${n}" (instance (type $t)))`).join(
+        '',
+      );
+      return fromWat(`(component (type $t (instance (type (func)) ${functions})) ${imports})`);
+    },
+    /more than 1000000 definitions/,
+  ],
   ['components within components', () => fromWat(`${'(component '.repeat(60)}${')'.repeat(60)}`), /^$/],
   [
     'types within types',

@@ -152,7 +152,8 @@ for (const [name, wit, expected] of cases) {
   test(`refused: ${name}`, async () => {
     const { code, message } = await refused(wit, 'w');
     assert.equal(message, expected);
-    assert.equal(code, message.endsWith(newer) ? 'MODULE_IMPORT_UNKNOWN' : 'MODULE_WIT');
+    const other = message.endsWith(worlds) ? 'MODULE_NO_ABI' : 'MODULE_WIT';
+    assert.equal(code, message.endsWith(newer) ? 'MODULE_IMPORT_UNKNOWN' : other);
   });
 }
 
@@ -170,4 +171,27 @@ test('imports that nobody has', async () => {
       'the filter imports what Weir does not have: a:b/i@1.0.0, log (name components that export them in plugs)',
   });
   refuseUnknownImports('the filter', []);
+});
+
+test('types of values are imports that nobody has to provide; resources are not', async () => {
+  const wit = await witFrom(
+    'package a:b; interface i { enum e { x } } world w { use i.{e}; import f: func(e: e); resource r; }',
+  );
+  const imports = wit.imports.map(({ name, kind }) => `${name} ${kind}`);
+  assert.deepEqual(imports.toSorted(), ['a:b/i interface', 'e type', 'f func', 'r other']);
+  assert.deepEqual(
+    unknownImports(wit, [{ import: 'f' }, { import: 'a:b/i' }], () => true),
+    ['r'],
+  );
+});
+
+test('of WASI, only releases of 0.2 are known', async () => {
+  const wit = await witFrom(
+    'package a:b; world w { import wasi:io/poll@0.2.9; import wasi:x/y@0.1.0; } package wasi:io@0.2.9 { interface poll { f: func(); } } package wasi:x@0.1.0 { interface y { f: func(); } }',
+    'w',
+  );
+  assert.deepEqual(
+    unknownImports(wit, [], () => true),
+    ['wasi:x/y@0.1.0'],
+  );
 });

@@ -1,0 +1,59 @@
+import type { ComponentReport, InterfaceReport, ModuleReport } from '../plugin/inspect.ts';
+import { block, bytesText, memoryText, table } from './text.ts';
+
+/** What a component is, in a few words. */
+export function worldText({ world }: ComponentReport, refusal: string): string {
+  if (world === null) return refusal === '' ? 'to be plugged into a filter' : 'not a filter';
+  if (world.kind === 'http') return `WASI HTTP handler ${world.version}`;
+  return `weir:filter/${world.interface} ${world.version}`;
+}
+
+/** Rows of the first table. */
+export function componentFacts(report: ModuleReport, { cores, world }: ComponentReport): [string, string][] {
+  const facts: [string, string][] = [];
+  if (world?.kind === 'filter') {
+    facts.push(['Callbacks', report.callbacks.map(name => name.replace('-context.', '.')).join(', ')]);
+    const bodies = report.mayChangeBody ? 'may change them' : 'cannot change them: no import for it';
+    facts.push(['Bodies', world.interface === 'http' ? bodies : 'pass by']);
+  }
+  const modules = cores.map(({ size, memory }) =>
+    memory === null ? bytesText(size) : `${bytesText(size)} with memory (${memoryText(memory)})`,
+  );
+  facts.push(['Core modules', modules.join('; ') || 'none']);
+  return facts;
+}
+
+/** What it imports and exports, a block for each kind. */
+export function componentBlocks(lines: string[], { imports, exports, world }: ComponentReport): void {
+  const from = (...origins: readonly InterfaceReport['from'][]) =>
+    imports.filter(each => origins.includes(each.from));
+  const wasi = from('wasi');
+  block(lines, 'May call', functionTable([...from('weir'), ...wasi.filter(({ grant }) => grant === '')]));
+  block(
+    lines,
+    'Has to be granted, or Weir refuses the component',
+    grants(wasi.filter(each => each.required)),
+  );
+  block(
+    lines,
+    'May call, and finds nothing unless granted',
+    grants(wasi.filter(({ grant, required }) => grant !== '' && !required)),
+  );
+  block(lines, 'Has to be plugged in (plugs)', functionTable(from('plug')));
+  block(lines, 'Unknown, so Weir refuses the component', functionTable(from('unknown')));
+  // A filter's callbacks have been told.
+  const others = exports.filter(({ name }) => world?.kind !== 'filter' || name !== world.export);
+  block(lines, 'Exports', functionTable(others));
+}
+
+function functionTable(list: readonly { name: string; functions: readonly string[] }[]): string[] {
+  return table(
+    list
+      .filter(({ functions }) => functions.length > 0)
+      .map(({ name, functions }) => [name, functions.join(', ')]),
+  );
+}
+
+function grants(imports: readonly InterfaceReport[]): string[] {
+  return table(imports.map(({ name, grant }) => [name, grant]));
+}
