@@ -125,6 +125,10 @@ static bool header_name(rules *r, pw_bytes text, pw_bytes place, pw_bytes *name)
   const pw_bytes said[] = {pw_text("\""), text, pw_text("\" is not a header name")};
   if (!pw_is_header_name(text)) {
     pw_bytes message = join(said, 3);
+    /* In one line, whatever the name is. */
+    for (char *c = (char *)message.data; c != NULL && *c != 0; c++) {
+      if ((unsigned char)*c < ' ') *c = '?';
+    }
     fail(r, place, "", message);
     pw_free(message);
     return false;

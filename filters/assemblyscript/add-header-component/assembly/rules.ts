@@ -150,7 +150,7 @@ export class Rules {
   }
 
   private name(text: string, place: string): string {
-    if (!isName(text)) this.fail(place + ': "' + text + '" is not a header name');
+    if (!isName(text)) this.fail(place + ': "' + inOneLine(text) + '" is not a header name');
     return text.toLowerCase();
   }
 
@@ -159,6 +159,12 @@ export class Rules {
     else if (!isValue(found.string)) this.fail(place + ': control characters in a header value');
     return found.string;
   }
+}
+
+function inOneLine(text: string): string {
+  let line = '';
+  for (let i = 0; i < text.length; i++) line += text.charCodeAt(i) < 0x20 ? '?' : text.charAt(i);
+  return line;
 }
 
 function at(path: string, key: string): string {
