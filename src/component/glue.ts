@@ -15,7 +15,7 @@ export type Instantiate = <T>(
 ) => ComponentExports;
 
 /** Raised when what is done to the glue changes: goes into the names of artefacts on disk. */
-export const GLUE = 1;
+export const GLUE = 2;
 
 /** In place of the global ones: jco asks the environment at every call whether to log, and complains on stderr. */
 const NO_GLOBALS = { WebAssembly };
@@ -27,11 +27,21 @@ class NoFinalization {
   unregister(): void {}
 }
 
+const FILE = 'weir-component.js';
+
+/** It takes a handle that was never given for a free one, and puts it on its list: one by one, without a limit. */
+const REMOVE = /\bfunction rscTableRemove\((\w+),\s*(\w+)\)\s*\{/;
+const KNOWN = 'if(!($2>0&&$2<$1.length>>1))throw new WebAssembly.RuntimeError("unknown handle index "+$2);';
+/** It remembers all resources that ever were, and never asks. */
+const REMEMBER = /\b\w+\._createdReps\.add\(\w+\)/g;
+
 /** The glue as an expression: a function of what it would take from the global object. */
 function expression(glue: string): string {
   const body = glue
     .replace(/\bexport function instantiate\b/, 'function instantiate')
-    .replace(/\bexport const _util\b/, 'const _util');
+    .replace(/\bexport const _util\b/, 'const _util')
+    .replace(REMOVE, `$&${KNOWN}`)
+    .replace(REMEMBER, '0');
   return `(function(globalThis,console,FinalizationRegistry){${body}\n;return instantiate})`;
 }
 
@@ -46,7 +56,7 @@ export class Glue {
   constructor(glue: string, code?: Uint8Array) {
     try {
       const cached = code === undefined || code.length === 0 ? {} : { cachedData: Buffer.from(code) };
-      this.#script = new Script(expression(glue), { filename: 'weir-component.js', ...cached });
+      this.#script = new Script(expression(glue), { filename: FILE, ...cached });
       this.fromCode = this.#script.cachedDataRejected === false;
       const load = this.#script.runInThisContext() as (...globals: readonly unknown[]) => Instantiate;
       this.instantiate = load(NO_GLOBALS, NO_CONSOLE, NoFinalization);
@@ -65,4 +75,21 @@ export class Glue {
   code(): Buffer {
     return this.#script.createCachedData();
   }
+}
+
+/** What the glue throws when a guest breaks the canonical ABI, as the guest's trap; anything else as it is. */
+export function asTrap(error: unknown): unknown {
+  if (!(error instanceof TypeError || error instanceof RangeError) || !thrownByGlue(error)) return error;
+  const fault = new WebAssembly.RuntimeError(`canonical ABI: ${error.message}`);
+  fault.stack = error.stack ?? '';
+  return fault;
+}
+
+function thrownByGlue({ message, stack = '' }: Error): boolean {
+  if (/call stack/.test(message)) return false;
+  // Whoever called a function of the engine or of Node.
+  const frame = stack
+    .split('\n')
+    .find(line => /^ {4}at /.test(line) && !/\(<anonymous>\)$|\bnode:/.test(line));
+  return frame?.includes(FILE) === true;
 }

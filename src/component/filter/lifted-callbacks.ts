@@ -1,5 +1,5 @@
 import { BufferType } from '../../abi/types.ts';
-import type { ComponentExports } from '../glue.ts';
+import { asTrap, type ComponentExports } from '../glue.ts';
 import { type Callback, type ComponentGuest, type FilterCallbacks, trap } from './types.ts';
 
 /** A resource of a guest as jco's glue makes it. */
@@ -55,7 +55,7 @@ export function liftedCallbacks(
 
   const either = (id: number): Resource => streams.get(id) ?? plugins.get(id)!;
 
-  return {
+  return trapping({
     contextCreate: (id, parent) => {
       if (parent === 0) plugins.set(id, new PluginContext());
       else streams.set(id, plugins.get(parent)!['createHttpContext']!(id) as Resource);
@@ -80,6 +80,25 @@ export function liftedCallbacks(
       context[Symbol.dispose]();
       return 0;
     },
+  });
+}
+
+/** The same callbacks: what the glue finds wrong with the guest is a trap. */
+function trapping(callbacks: FilterCallbacks): FilterCallbacks {
+  const guarded = Object.entries(callbacks).map(([name, callback]: [string, Callback | undefined]) => [
+    name,
+    callback && guard(callback),
+  ]);
+  return Object.fromEntries(guarded);
+}
+
+function guard(callback: Callback): Callback {
+  return (a, b, c) => {
+    try {
+      return callback(a, b, c);
+    } catch (error) {
+      throw asTrap(error);
+    }
   };
 }
 

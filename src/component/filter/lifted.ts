@@ -15,6 +15,7 @@ import {
   OK,
   PACKAGE,
   STREAM_TYPES,
+  trap,
   UNAVAILABLE,
 } from './types.ts';
 
@@ -46,30 +47,36 @@ export function liftedCalls(guest: ComponentGuest): ComponentImports {
       this.#handle = drafts.add(status);
     }
 
+    /** For a handle that it doesn't know, the glue makes an object that was never constructed. */
+    static #of(response: LocalResponse): number {
+      if (!(#handle in response)) throw trap('unknown handle of a local response');
+      return response.#handle;
+    }
+
     appendHeader(name: string, value: Uint8Array): void {
-      answer(drafts.get(this.#handle).appendHeader(guest.host, name.toLowerCase(), latin1(value)));
+      answer(drafts.get(LocalResponse.#of(this)).appendHeader(guest.host, name.toLowerCase(), latin1(value)));
     }
 
     setBody(bytes: Uint8Array): void {
-      const draft = drafts.get(this.#handle);
+      const draft = drafts.get(LocalResponse.#of(this));
       if (!draft.canHold(guest.host, bytes.length)) answer(LIMIT_REACHED);
       draft.body = Buffer.from(bytes);
     }
 
     setDetails(details: string): void {
-      drafts.get(this.#handle).details = details;
+      drafts.get(LocalResponse.#of(this)).details = details;
     }
 
     setGrpcStatus(status: number): void {
-      answer(drafts.get(this.#handle).setGrpcStatus(status));
+      answer(drafts.get(LocalResponse.#of(this)).setGrpcStatus(status));
     }
 
     static send(response: LocalResponse): void {
-      answer(drafts.take(response.#handle).send(guest.host));
+      answer(drafts.take(LocalResponse.#of(response)).send(guest.host));
     }
 
     [Symbol.dispose](): void {
-      drafts.take(this.#handle);
+      drafts.take(LocalResponse.#of(this));
     }
   }
 

@@ -124,7 +124,7 @@ function refusalAt(memory: GuestMemory, at: number): string | undefined {
 
 /** The intrinsics of exported resources: the guest's own representation is its handle. */
 export function resourceIntrinsics(
-  exports: () => WebAssembly.Exports,
+  exports: () => WebAssembly.Exports | undefined,
   name: string,
 ): WebAssembly.ModuleImports {
   const intrinsics: WebAssembly.ModuleImports = {};
@@ -132,7 +132,8 @@ export function resourceIntrinsics(
     intrinsics[`[resource-new]${resource}`] = (rep: number) => rep;
     intrinsics[`[resource-rep]${resource}`] = (handle: number) => handle;
     intrinsics[`[resource-drop]${resource}`] = (handle: number) => {
-      (exports()[`${name}#[dtor]${resource}`] as CoreFunction | undefined)?.(handle);
+      // A start function has no exports yet, and so no destructor.
+      (exports()?.[`${name}#[dtor]${resource}`] as CoreFunction | undefined)?.(handle);
     };
   }
   return intrinsics;
