@@ -91,7 +91,8 @@ export function resolveAddresses(sockets: Sockets, _network: Network, text: stri
 
 /** In lower case and ASCII, without a dot at the end; undefined: not a name. */
 function hostName(text: string): string | undefined {
-  if (text.length > 253) return undefined;
+  // What a URL would take for the end of its host or decode.
+  if (text.length > 253 || /[^\p{L}\p{M}\p{N}._-]/u.test(text)) return undefined;
   const name = domainToASCII(text).replace(/\.$/, '');
   return /^[a-z0-9_.-]{1,253}$/.test(name) ? name : undefined;
 }
