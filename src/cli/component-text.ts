@@ -16,11 +16,22 @@ export function componentFacts(report: ModuleReport, { cores, world }: Component
     const bodies = report.mayChangeBody ? 'may change them' : 'cannot change them: no import for it';
     facts.push(['Bodies', world.interface === 'http' ? bodies : 'pass by']);
   }
-  const modules = cores.map(({ size, memory }) =>
+  facts.push(['Core modules', coresText(cores)]);
+  return facts;
+}
+
+/** Toolchains put small modules between the ones that do something. */
+const SMALL = 4096;
+
+function coresText(cores: ComponentReport['cores']): string {
+  const told = cores.filter(({ size, memory }) => size >= SMALL || (memory?.initialBytes ?? 0) > 0);
+  const texts = told.map(({ size, memory }) =>
     memory === null ? bytesText(size) : `${bytesText(size)} with memory (${memoryText(memory)})`,
   );
-  facts.push(['Core modules', modules.join('; ') || 'none']);
-  return facts;
+  const rest = cores.length - told.length;
+  if (rest > 0)
+    texts.push(told.length === 0 ? `${rest} of less than 4 KiB` : `${rest} more of less than 4 KiB`);
+  return texts.join('; ') || 'none';
 }
 
 /** What it imports and exports, a block for each kind. */

@@ -11,7 +11,7 @@ export interface ComponentReport {
   /** Null: none that Weir has. Then the refusal says why, or it is something to plug into a filter. */
   readonly world: World | null;
   readonly imports: readonly InterfaceReport[];
-  readonly exports: readonly { readonly name: string; readonly functions: readonly string[] }[];
+  readonly exports: readonly ExportReport[];
   /** In the order of the bytes, those of components within it included. */
   readonly cores: readonly CoreReport[];
 }
@@ -27,6 +27,12 @@ export interface InterfaceReport {
   readonly grant: string;
   /** Without the grant it doesn't load; otherwise it loads, and finds nothing there. */
   readonly required: boolean;
+}
+
+export interface ExportReport {
+  readonly name: string;
+  readonly kind: WitExtern['kind'];
+  readonly functions: readonly string[];
 }
 
 export interface CoreReport {
@@ -64,7 +70,11 @@ export function inspectComponent(bytes: Uint8Array): Inspected {
   const report: ComponentReport = {
     world,
     imports: wit.imports.filter(({ kind }) => kind !== 'type').map(each => interfaceReport(each, world)),
-    exports: wit.exports.map(extern => ({ name: extern.name, functions: functionsOf(extern) })),
+    exports: wit.exports.map(extern => ({
+      name: extern.name,
+      kind: extern.kind,
+      functions: functionsOf(extern),
+    })),
     cores: modules.map(module => {
       const limits = memoryLimits(module);
       const memory = limits === null ? null : { initialBytes: limits.initial, maximumBytes: limits.maximum };

@@ -129,7 +129,7 @@ function componentReport(bytes: Uint8Array): ModuleReport {
       const status = from === 'weir' || from === 'wasi' ? 'implemented' : from;
       return functions.map(name => ({ module, name, kind: 'function', status }) as const);
     }),
-    exports: exports.map(({ name }) => ({ name, kind: name.includes(':') ? 'interface' : 'function' })),
+    exports: exports.map(({ name, kind }) => ({ name, kind: kind === 'func' ? 'function' : kind })),
     callbacks: (callbacks?.functions ?? []).filter(name => name.includes('.on-')),
     memory:
       memories.length === 0

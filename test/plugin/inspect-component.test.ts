@@ -79,7 +79,9 @@ test('something to plug in is no filter, and not refused', async () => {
   const { component, refusal } = inspectModule(await fromWit(text, 'w'));
   assert.equal(component?.world, null);
   assert.equal(refusal, '');
-  assert.deepEqual(component.exports, [{ name: 'acme:auth/verifier@1.0.0', functions: ['check'] }]);
+  assert.deepEqual(component.exports, [
+    { name: 'acme:auth/verifier@1.0.0', kind: 'interface', functions: ['check'] },
+  ]);
 });
 
 test('a command, an empty component: the reason', async () => {
