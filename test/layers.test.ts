@@ -71,3 +71,29 @@ test('below the proxy nothing knows of node:http', () => {
   });
   assert.deepEqual(wrong, []);
 });
+
+/** Files that are loaded with `file`: what it imports statically, types aside, and so on. */
+function loadedWith(file: string, seen = new Set<string>()): Set<string> {
+  if (seen.has(file)) return seen;
+  seen.add(file);
+  const text = readFileSync(file, 'utf8');
+  for (const [, what, specifier] of text.matchAll(/^(?:import|export) ([^;]*?)\bfrom '(\.[^']+)'/gm)) {
+    if (!what!.startsWith('type ')) loadedWith(resolve(dirname(file), specifier!), seen);
+  }
+  return seen;
+}
+
+test('components cost nothing where there are none: nothing of theirs is loaded, jco least of all', () => {
+  for (const entry of ['cli/run.ts', 'index.ts']) {
+    const loaded = [...loadedWith(join(src, entry))].map(file => relative(src, file));
+    assert.ok(loaded.includes('plugin/registry.ts'), entry);
+    assert.deepEqual(
+      loaded.filter(file => /^component\/|^plugin\/component-/.test(file)),
+      [],
+    );
+  }
+  const users = files.filter(file =>
+    readFileSync(join(src, file), 'utf8').includes("'@bytecodealliance/jco'"),
+  );
+  assert.deepEqual(users, ['component/transpile-thread.ts']);
+});

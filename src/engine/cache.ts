@@ -120,7 +120,7 @@ export class ModuleCache<C extends CompiledCode = CompiledModule> {
   }
 
   /** The module is in use: others are evicted before it. False when it is not in the cache any more. */
-  touch(module: C): boolean {
+  touch(module: CompiledCode): boolean {
     return this.#cache.get(module.key) === module;
   }
 

@@ -1,17 +1,27 @@
-import { type CompiledComponent, compileComponent } from '../component/compile.ts';
+import type { CompiledComponent } from '../component/compile.ts';
 import type { Source } from '../engine/cache.ts';
 import { type CompiledModule, compile } from '../engine/compile.ts';
 import type { DiskCache } from '../engine/disk-cache.ts';
 import { identify } from '../engine/identify.ts';
 import { ModuleError } from '../errors.ts';
+import type { ComponentHost } from './component-host.ts';
+
+/** A component, and what starts it. */
+export interface CompiledComponentFilter extends CompiledComponent {
+  readonly host: ComponentHost;
+}
 
 /** What filters are made of. */
-export type CompiledFilter = CompiledModule | CompiledComponent;
+export type CompiledFilter = CompiledModule | CompiledComponentFilter;
 
 /** Makes a module or a component ready to be instantiated. @throws ModuleError */
 export async function compileFilter(source: Source, disk: DiskCache | undefined): Promise<CompiledFilter> {
   const { bytes, hash, limits, plugs } = source;
-  if (identify(bytes) === 'component') return compileComponent(source, disk);
+  if (identify(bytes) === 'component') {
+    // Only now: whoever has modules alone pays nothing for components.
+    const { COMPONENTS } = await import('./component-host.ts');
+    return { ...(await COMPONENTS.compile(source, disk)), host: COMPONENTS };
+  }
   if (plugs.length > 0) {
     throw new ModuleError(
       'MODULE_UNSUPPORTED',

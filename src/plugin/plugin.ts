@@ -1,6 +1,6 @@
 import type { Capabilities, FailurePolicy, FilterLimits, LimitName, RestartConfig } from '../config/types.ts';
+import type { CompiledCode } from '../engine/compile.ts';
 import { PluginError } from '../errors.ts';
-import type { CompiledFilter } from './compile.ts';
 import type { FilterCounters } from './counters.ts';
 import { HttpContext } from './http-context.ts';
 import type { RootContext } from './root-context.ts';
@@ -102,7 +102,7 @@ export abstract class ProxyWasmPlugin implements LoadedPlugin {
     return this.slot;
   }
 
-  get compiled(): CompiledFilter {
+  get compiled(): CompiledCode {
     return this.slot.spec.compiled;
   }
 

@@ -1,14 +1,12 @@
 import { LRUCache } from 'lru-cache';
 import type { HostcallTable } from '../abi/guest.ts';
 import { type Linkage, link } from '../abi/link.ts';
-import type { CompiledComponent } from '../component/compile.ts';
 import type { CompiledModule } from '../engine/compile.ts';
 import type { Interrupter } from '../engine/interrupt/interrupter.ts';
 import type { Log } from '../log.ts';
 import { WASI_PREVIEW1 } from '../wasi/index.ts';
 import { WASI_TYPES } from '../wasi/signatures.ts';
 import type { CompiledFilter } from './compile.ts';
-import { type ComponentLinkage, ComponentSpec, linkComponent } from './component-spec.ts';
 import { ModuleSpec } from './module-vm.ts';
 import type { PluginOptions, ProxyWasmPlugin } from './plugin.ts';
 import { RequestPlugin } from './request-plugin.ts';
@@ -28,21 +26,11 @@ export interface VmRegistryOptions {
   readonly straight?: boolean;
 }
 
-function once<K extends object, V>(kept: WeakMap<K, V>, key: K, make: () => V): V {
-  let value = kept.get(key);
-  if (value === undefined) {
-    value = make();
-    kept.set(key, value);
-  }
-  return value;
-}
-
 /** The plugins of a thread and their VMs: plugins whose VM is the same share it, as in Envoy. */
 export class VmRegistry {
   readonly #slots: LRUCache<string, VmSlot>;
   readonly #keys = new WeakMap<VmSlot, string>();
   readonly #linkages = new WeakMap<CompiledModule, Linkage>();
-  readonly #components = new WeakMap<CompiledComponent, ComponentLinkage>();
   /** Counters and the like outlive the VMs of a filter: by its name. */
   readonly #states = new Map<string, PluginState>();
   readonly #plugins = new Set<ProxyWasmPlugin>();
@@ -104,13 +92,12 @@ export class VmRegistry {
 
   /** @throws ModuleError */
   #spec(compiled: CompiledFilter, options: PluginOptions): VmSpec {
-    if ('parts' in compiled) {
-      const linkage = once(this.#components, compiled, () => linkComponent(compiled, this.#straight));
-      return new ComponentSpec(compiled, linkage, options);
+    if ('host' in compiled) return compiled.host.spec(compiled, options, this.#straight);
+    let linkage = this.#linkages.get(compiled);
+    if (linkage === undefined) {
+      linkage = link(compiled, { table: this.#wasi, types: WASI_TYPES });
+      this.#linkages.set(compiled, linkage);
     }
-    const linkage = once(this.#linkages, compiled, () =>
-      link(compiled, { table: this.#wasi, types: WASI_TYPES }),
-    );
     return new ModuleSpec(compiled, linkage, options);
   }
 

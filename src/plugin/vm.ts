@@ -1,11 +1,11 @@
 import type { Host } from '../abi/host.ts';
 import { Status } from '../abi/types.ts';
+import type { CompiledCode } from '../engine/compile.ts';
 import { type Memories, RefusedGrowths } from '../engine/instantiate.ts';
 import type { Interrupter } from '../engine/interrupt/interrupter.ts';
 import { GuestError } from '../errors.ts';
 import { LineBuffer } from '../wasi/stdio.ts';
 import type { Callbacks, GuestFunction } from './callbacks.ts';
-import type { CompiledFilter } from './compile.ts';
 import type { Context } from './context.ts';
 import { Exit, guestError } from './death.ts';
 import { StartContext } from './start-context.ts';
@@ -14,7 +14,7 @@ import type { Phases } from './types.ts';
 
 /** What VMs are made from; plugins with equal specs share one. */
 export interface VmSpec {
-  readonly compiled: CompiledFilter;
+  readonly compiled: CompiledCode;
   /** Tells VMs of the same code apart: what else goes into one. */
   readonly key: string;
   readonly phases: Phases;

@@ -1,0 +1,31 @@
+import { type CompiledComponent, compileComponent } from '../component/compile.ts';
+import { type ComponentLinkage, ComponentSpec, linkComponent } from './component-spec.ts';
+import type { PluginOptions } from './plugin.ts';
+import type { VmSpec } from './vm.ts';
+
+/** All that is needed to run components: loaded with the first one. */
+export interface ComponentHost {
+  readonly compile: typeof compileComponent;
+  /** `straight: false`: all calls go through jco's glue. @throws ModuleError MODULE_NOT_GRANTED */
+  spec(compiled: CompiledComponent, options: PluginOptions, straight: boolean): VmSpec;
+}
+
+const linkages = new WeakMap<CompiledComponent, ComponentLinkage>();
+
+function linkageOf(compiled: CompiledComponent): ComponentLinkage {
+  let linkage = linkages.get(compiled);
+  if (linkage === undefined) {
+    linkage = linkComponent(compiled, true);
+    linkages.set(compiled, linkage);
+  }
+  return linkage;
+}
+
+export const COMPONENTS: ComponentHost = {
+  compile: compileComponent,
+
+  spec(compiled, options, straight) {
+    const linkage = straight ? linkageOf(compiled) : linkComponent(compiled, false);
+    return new ComponentSpec(compiled, linkage, options);
+  },
+};
