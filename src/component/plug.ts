@@ -2,6 +2,7 @@ import { ModuleError } from '../errors.ts';
 import { fits, versionOf, withoutVersion } from './interface-name.ts';
 import type { Wit, WitExtern } from './wit.ts';
 import { misfit } from './wit-fit.ts';
+import { checkVersions } from './world.ts';
 
 /** A component from `plugs:`. */
 export interface Plug {
@@ -31,9 +32,11 @@ const remedy = 'build both with the same WIT';
 
 /**
  * Finds what each plug's exports are handed to: imports of the filter and of other plugs.
- * @throws ModuleError MODULE_WIT when types differ, a plug is of no use, two would do, or they need each other
+ * @throws ModuleError MODULE_WIT when types differ, a plug is of no use, two would do, or they need each other; and
+ *   those of `checkVersions` for plugs
  */
 export function plugInto(filter: Wit, plugs: readonly Plug[]): Plugging {
+  for (const { name, wit } of plugs) checkPlug(name, wit);
   const linksOf = (importer: string, wit: Wit, self: number): Link[] => {
     const links = wit.imports.flatMap(wanted => linkOf(importer, wit, wanted, plugs, self) ?? []);
     refuseVersions(importer, links, plugs);
@@ -46,6 +49,15 @@ export function plugInto(filter: Wit, plugs: readonly Plug[]): Plugging {
     if (!useful.has(index)) throw useless(plug, filter, plugs);
   });
   return { filter: links, plugs: between, order: inOrder(plugs, between) };
+}
+
+function checkPlug(name: string, wit: Wit): void {
+  try {
+    checkVersions(wit);
+  } catch (error) {
+    if (!(error instanceof ModuleError)) throw error;
+    throw new ModuleError(error.code, `plug ${name}: ${error.message}`, { cause: error });
+  }
 }
 
 function linkOf(

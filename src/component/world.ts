@@ -150,15 +150,21 @@ function checkExport({ name, items }: WitExtern): void {
   }
 }
 
-function otherWorld({ exports }: Wit): ModuleError {
-  const names = exports.map(({ name }) => name);
+/** Whether a component exports what could be plugged into a filter. */
+export function isPlug({ exports }: Wit): boolean {
+  return exports.some(({ name }) => !/^(wasi|weir):/.test(name));
+}
+
+function otherWorld(wit: Wit): ModuleError {
+  const names = wit.exports.map(({ name }) => name);
+  const plug = isPlug(wit) ? '; what a filter imports is named in its plugs' : '';
   const what = names.length === 0 ? 'exports nothing' : `exports ${names.join(', ')}`;
   const isCommand = names.some(name => name.startsWith('wasi:cli/run'));
   const kind = isCommand ? 'a command, and of another world' : 'of another world';
   const filters = CALLBACKS.map(name => `weir:filter/${name}@${WEIR_FILTER_VERSION}`);
   return new ModuleError(
     'MODULE_NO_ABI',
-    `the component is ${kind}: it ${what} (a filter exports one of ${filters.join(', ')}, or ${HANDLER}@0.2)`,
+    `the component is ${kind}: it ${what} (a filter exports one of ${filters.join(', ')}, or ${HANDLER}@0.2${plug})`,
   );
 }
 

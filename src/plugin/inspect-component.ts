@@ -1,7 +1,7 @@
 import { withoutVersion } from '../component/interface-name.ts';
 import { limited, ungranted, WASI_INTERFACES } from '../component/wasi/index.ts';
 import { readableName, type Wit, type WitExtern, witOf } from '../component/wit.ts';
-import { isWasi02, type World, worldOf } from '../component/world.ts';
+import { isPlug, isWasi02, type World, worldOf } from '../component/world.ts';
 import { identify } from '../engine/identify.ts';
 import { customSections, memoryLimits, producers, sectionsOf } from '../engine/sections.ts';
 import { ModuleError } from '../errors.ts';
@@ -90,9 +90,7 @@ function tried(wit: Wit): { world: World | null; refusal: string } {
     return { world: worldOf(wit), refusal: '' };
   } catch (error) {
     if (!(error instanceof ModuleError)) throw error;
-    const isPlug =
-      error.code === 'MODULE_NO_ABI' && wit.exports.some(({ name }) => !/^(wasi|weir):/.test(name));
-    return { world: null, refusal: isPlug ? '' : error.message };
+    return { world: null, refusal: error.code === 'MODULE_NO_ABI' && isPlug(wit) ? '' : error.message };
   }
 }
 

@@ -71,6 +71,38 @@ test('every filter that does not start, with its place', async () => {
   });
 });
 
+const verifyToken = `${repository}filters/rust/verify-token/verify-token.wasm`;
+const verifier = `${repository}filters/rust/static-verifier/static-verifier.wasm`;
+
+test('components that do not fit together, with the place of the filter', async () => {
+  const path = file(
+    'components.yaml',
+    `filters:
+  alone: {module: ${verifyToken}}
+  plug: {module: ${verifier}}
+  useless: {module: ${verifyToken}, plugs: [${verifier}, ${repository}filters/rust/http-greeter/http-greeter.wasm]}
+  module: {module: ${addHeader}, plugs: [${verifier}]}${rest}`,
+  );
+  const { code, stderr } = await weir(['check', path]);
+  assert.equal(code, 1);
+  const lines = stderr.trimEnd().split('\n');
+  const expected: readonly [string, RegExp][] = [
+    ['2:3: filters.alone', /imports what Weir does not have: acme:auth\/verifier@0\.1\.0 \(.*plugs\)$/],
+    ['3:3: filters.plug', /of another world: it exports acme:auth\/verifier@0\.1\.0/],
+    [
+      '4:3: filters.useless',
+      /http-greeter\.wasm exports nothing that is imported: .* \(remove it from plugs\)$/,
+    ],
+    ['5:3: filters.module', /plugs/],
+  ];
+  assert.equal(lines.length, expected.length, stderr);
+  for (const [index, [place, message]] of expected.entries()) {
+    const line = lines[index] ?? '';
+    assert.ok(line.startsWith(`${path}:${place}: `), line);
+    assert.match(line, message);
+  }
+});
+
 test('a file that does not exist', async () => {
   const { code, stderr } = await weir(['check', join(folder, 'none.yaml')]);
   assert.equal(code, 1);

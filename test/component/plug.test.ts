@@ -220,6 +220,17 @@ const cases: readonly [string, Side, Readonly<Record<string, Side>>, string][] =
     `plug b.wasm exports a:a/b whose f is func() -> u8; plug a.wasm imports it as func() ${same}`,
   ],
   [
+    'a plug of WASI 0.3',
+    { imports: { [verifier]: check } },
+    {
+      'v.wasm': {
+        imports: { 'wasi:random/random@0.3.0': 'f: func();' },
+        exports: { [verifier]: check },
+      },
+    },
+    'plug v.wasm: the component imports wasi:random/random@0.3.0: WASI 0.3 is not run (build it for WASI 0.2)',
+  ],
+  [
     'a filter as plug',
     { imports: { [verifier]: check } },
     { 'f.wasm': { exports: { 'weir:filter/http@0.1.0': 'f: func();' } } },
