@@ -41,6 +41,11 @@ export class Inflow implements ByteSource {
     return this.#ended || this.#failure !== undefined;
   }
 
+  /** The guest wants more, and it is the source that has none. */
+  get starved(): boolean {
+    return this.#wanted && this.#held === 0 && !this.over;
+  }
+
   get failure(): ErrorCode | undefined {
     return this.#failure;
   }

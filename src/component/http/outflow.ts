@@ -48,6 +48,11 @@ export class Outflow implements ByteSink {
     return this.#over;
   }
 
+  /** It has something to send, and it is the target that takes nothing. */
+  get stuck(): boolean {
+    return !this.#over && this.#held > 0 && this.#target?.full() === true;
+  }
+
   /** Bytes of the whole body when all of it is at hand; else what was declared, or -1. */
   get length(): number {
     if (this.#finished && this.#trailers === undefined) return this.#written;

@@ -1,0 +1,118 @@
+import type { Capabilities } from '../../config/types.ts';
+import { bracketExports, bracketImports } from '../../engine/bracket.ts';
+import type { Memories } from '../../engine/instantiate.ts';
+import type { Interrupter } from '../../engine/interrupt/interrupter.ts';
+import { Segments } from '../../engine/interrupt/segments.ts';
+import type { CompiledComponent } from '../compile.ts';
+import type { ComponentImports } from '../glue.ts';
+import { type CoreInstance, instantiateParts } from '../instance.ts';
+import { type WasiHost, wasiImports } from '../wasi/index.ts';
+import type { Result } from './bodies.ts';
+import type { ErrorCode } from './error-code.ts';
+import { type HandlerHost, httpImports, ResponseOutparam } from './imports.ts';
+import { IncomingRequest, type PendingResponse, type RequestLine } from './incoming.ts';
+import type { Inflow } from './inflow.ts';
+import { HttpInstance, type HttpLimits } from './instance.ts';
+import { guardLists } from './lists.ts';
+import type { OutgoingRequest, OutgoingResponse, RequestOptions } from './outgoing.ts';
+
+/** What instances of a handler are made of. */
+export interface GuestSpec {
+  readonly compiled: CompiledComponent;
+  /** Interfaces of WASI that it imports, without versions; those of wasi:http are left to this. */
+  readonly wasi: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly grants: Capabilities;
+  readonly limits: HttpLimits;
+  /** ms: for the instance to be made, for each stretch that it runs, and for all of them (`moved` begins anew). */
+  readonly times: { readonly start: number; readonly call: number; readonly total: number };
+}
+
+type Handle = (request: IncomingRequest, outparam: ResponseOutparam) => Promise<void>;
+
+/** Of body bytes that went through a guest, so many renew what it may compute. */
+const RENEWAL_BYTES = 1024 * 1024;
+
+/** An instance of a `wasi:http/proxy` component: for one request. */
+export class HttpGuest implements HandlerHost {
+  readonly instance: HttpInstance;
+  readonly segments: Segments;
+  readonly memories: Memories[] = [];
+  readonly #handle: Handle;
+  readonly #close: () => void;
+  #host: HandlerHost | undefined;
+  #moved = 0;
+
+  /** Guest code may run in here. @throws ModuleError for memory, PluginError, and whatever the guest does */
+  constructor(spec: GuestSpec, interrupter: Interrupter, wasi: WasiHost) {
+    const { compiled, env, grants, limits, times } = spec;
+    const outside = wasiImports(spec.wasi, { env, grants, mode: 'jspi' }, wasi);
+    this.#close = outside.close;
+    this.instance = new HttpInstance(outside.instance, limits);
+    this.segments = new Segments(interrupter, { budget: times.start, total: times.start + times.total });
+    const host = { ...outside.imports, ...httpImports(this.instance, this) } as ComponentImports;
+    let memory: WebAssembly.Memory | undefined;
+    const instantiate: CoreInstance = (core, given, memories) => {
+      const guarded = guardLists(given, limits, () => memory);
+      const imports = bracketImports(core.module, guarded, core.facts.imports, this.segments);
+      const { exports } = new WebAssembly.Instance(core.module, { ...imports, ...memories.imports });
+      if (exports['memory'] instanceof WebAssembly.Memory) memory = exports['memory'];
+      return bracketExports(exports, core.facts.exports, this.segments);
+    };
+    try {
+      const exports = this.segments.run(() =>
+        instantiateParts(compiled.parts, host, interrupter.memory, this.memories, instantiate),
+      );
+      this.#handle = (exports[compiled.world.export] as { readonly handle: Handle }).handle;
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+    this.segments.budget = times.call;
+    this.segments.renew();
+  }
+
+  /** Calls the handler, once; resolves when it has returned. @throws what it dies of */
+  async handle(line: RequestLine, raw: readonly string[], body: Inflow, host: HandlerHost): Promise<void> {
+    this.#host = host;
+    this.instance.isHead = line.method === 'HEAD';
+    const request = new IncomingRequest(this.instance, line, raw, body);
+    await this.#handle(request, new ResponseOutparam(this.instance, this));
+  }
+
+  /** Bytes of a body went through it. */
+  moved(bytes: number): void {
+    this.#moved += bytes;
+    if (this.#moved < RENEWAL_BYTES) return;
+    this.#moved = 0;
+    this.segments.renew();
+  }
+
+  /** Ends what it waits for: it is of no further use. Can be called again. */
+  close(): void {
+    this.#host = undefined;
+    this.#close();
+  }
+
+  /** Bytes of linear memory, now. */
+  get memorySize(): number {
+    let sum = 0;
+    for (const { own } of this.memories) for (const memory of own) sum += memory.buffer.byteLength;
+    return sum;
+  }
+
+  // HandlerHost, for the imports, which are there before the request.
+
+  respond(answer: Result<OutgoingResponse, ErrorCode>): void {
+    this.#host?.respond(answer);
+  }
+
+  unanswered(): void {
+    this.#host?.unanswered();
+  }
+
+  send(request: OutgoingRequest, options: RequestOptions | undefined): PendingResponse {
+    if (this.#host === undefined) throw { tag: 'HTTP-request-denied' } satisfies ErrorCode;
+    return this.#host.send(request, options);
+  }
+}

@@ -1,0 +1,37 @@
+import type { HttpGuest } from '../component/http/guest.ts';
+import { WasiTrap } from '../component/wasi/index.ts';
+import { GuestError, ModuleError, PluginError } from '../errors.ts';
+import type { Context } from './context.ts';
+import { Forbidden, guestError } from './death.ts';
+
+const PAGE = 65_536;
+
+/**
+ * What a wasi:http guest died of, counted and named. `guest` undefined: it was being made.
+ */
+export function httpDeath(
+  error: unknown,
+  context: Context,
+  callback: string,
+  guest: HttpGuest | undefined,
+): Error {
+  if (error instanceof PluginError || error instanceof ModuleError) return error;
+  const death = guest?.segments.death;
+  if (death === 'unwatched') return new PluginError('PLUGIN_DOWN', 'nobody watched its time');
+  if (death === 'exhausted') {
+    const { counters } = context.state;
+    counters.interruptions++;
+    counters.limitHits.callTime++;
+    const text = `computed longer than a hundred times limits.callTime (${context.limits.callTime} ms) for one request`;
+    return new GuestError('GUEST_TIMEOUT', context.name, callback, text, { cause: error });
+  }
+  // Its text says what the guest did, and is no fault of ours.
+  const cause = error instanceof WasiTrap ? new Forbidden(error.message, { cause: error }) : error;
+  return guestError(cause, context, callback, death === 'interrupted', guest !== undefined && isFull(guest));
+}
+
+function isFull({ memories }: HttpGuest): boolean {
+  return memories.some(({ own, maxima }) =>
+    own.some((memory, i) => memory.buffer.byteLength >= maxima[i]! * PAGE),
+  );
+}

@@ -1,0 +1,300 @@
+import type { Result } from '../component/http/bodies.ts';
+import { type ErrorCode, errorCodeOf, statusOf } from '../component/http/error-code.ts';
+import type { HandlerHost } from '../component/http/imports.ts';
+import { PendingResponse } from '../component/http/incoming.ts';
+import { Inflow } from '../component/http/inflow.ts';
+import type { Outflow, OutflowTarget } from '../component/http/outflow.ts';
+import type { OutgoingRequest, OutgoingResponse, RequestOptions } from '../component/http/outgoing.ts';
+import { nameOf } from '../component/http/variants.ts';
+import type { UpstreamError } from '../errors.ts';
+import { FieldMap, type RawFields, removeField } from '../message/fields.ts';
+import { RequestHeaders, ResponseHeaders } from '../message/headers.ts';
+import { Exit } from './death.ts';
+import type { TakenContext, TakenStream } from './taken.ts';
+import { type Direction, REQUEST, RESPONSE } from './types.ts';
+import type { GuestWithOutput, WasiHttpPlugin } from './wasi-http-plugin.ts';
+import { OwnRequests } from './wasi-http-requests.ts';
+
+const GONE: ErrorCode = { tag: 'connection-terminated' };
+const SWITCHING = 101;
+
+/** One request in a `wasi:http` handler: what comes and goes in the chain, and the guest between. */
+export class WasiHttpContext implements TakenContext, HandlerHost {
+  readonly #plugin: WasiHttpPlugin;
+  readonly #stream: TakenStream;
+  readonly #guest: GuestWithOutput;
+  readonly #requests: OwnRequests;
+  readonly #requestIn: Inflow;
+  #requestOut: Outflow | undefined;
+  /** The chain's answer to what was sent down. */
+  #pending: PendingResponse | undefined;
+  #responseIn: Inflow | undefined;
+  #responseOut: Outflow | undefined;
+  #answered = false;
+  /** The upstream switched protocols: the guest may say so too. */
+  #switching = false;
+  /** The guest has returned, or is dead. */
+  #ended = false;
+  #killed = false;
+  /** The stream is over. */
+  #over = false;
+  #timer: NodeJS.Timeout;
+
+  constructor(plugin: WasiHttpPlugin, stream: TakenStream, guest: GuestWithOutput) {
+    this.#plugin = plugin;
+    this.#stream = stream;
+    this.#guest = guest;
+    const source = { pause: (paused: boolean) => stream.pause(REQUEST, paused), drop() {} };
+    // Not asked for until the guest wants it: it may answer without.
+    this.#requestIn = new Inflow(plugin.bufferedBody, source, false);
+    this.#requests = new OwnRequests(plugin, bytes => this.#moved(bytes));
+    this.#timer = setTimeout(() => this.#silent(), plugin.pauseTime);
+  }
+
+  // TakenContext: what comes.
+
+  onRequestHeaders(endOfStream: boolean): void {
+    if (endOfStream) this.#requestIn.end();
+    else this.#stream.pause(REQUEST, true);
+    queueMicrotask(() => this.#run());
+  }
+
+  onResponseHeaders(headers: ResponseHeaders, endOfStream: boolean): void {
+    const source = {
+      pause: (paused: boolean) => this.#stream.pause(RESPONSE, paused),
+      drop: () => this.#stream.dropUpstream(),
+    };
+    this.#responseIn = new Inflow(this.#plugin.bufferedBody, source, true);
+    if (endOfStream) this.#responseIn.end();
+    this.#switching = headers.status === SWITCHING;
+    this.#pending!.came(headers.status, headers.raw, this.#responseIn);
+    if (this.#ended) this.#responseIn.drop();
+    this.#timer.refresh();
+  }
+
+  onData(direction: Direction, chunk: Buffer, endOfStream: boolean): void {
+    const inflow = direction === REQUEST ? this.#requestIn : this.#responseIn!;
+    inflow.push(chunk);
+    if (endOfStream) inflow.end();
+    this.#moved(chunk.length);
+  }
+
+  onTrailers(direction: Direction, trailers: FieldMap): void {
+    (direction === REQUEST ? this.#requestIn : this.#responseIn!).end(trailers.raw);
+    this.#timer.refresh();
+  }
+
+  onUpstreamFailed(error: UpstreamError): void {
+    const code = errorCodeOf(error, this.#responseIn !== undefined);
+    this.#pending?.fail(code);
+    this.#responseIn?.fail(code);
+    this.#requestOut?.fail(code);
+    this.#timer.refresh();
+  }
+
+  onDrain(direction: Direction): void {
+    (direction === REQUEST ? this.#requestOut : this.#responseOut)?.drain();
+    this.#timer.refresh();
+  }
+
+  finish(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#requestIn.fail(GONE);
+    this.#pending?.fail(GONE);
+    this.#responseIn?.fail(GONE);
+    this.#requestOut?.fail();
+    this.#responseOut?.fail();
+    // It may do what it likes for a while, for a log or a cache.
+    if (this.#ended) this.#gone();
+    else this.#timer.refresh();
+  }
+
+  // HandlerHost: what the guest does. It is on the stack.
+
+  respond(answer: Result<OutgoingResponse, ErrorCode>): void {
+    if (this.#answered) return;
+    this.#answered = true;
+    const { outflow } = answer.tag === 'ok' ? answer.val : { outflow: undefined };
+    this.#responseOut = outflow;
+    queueMicrotask(() => {
+      if (this.#over) outflow?.fail();
+      else if (answer.tag === 'ok') this.#respond(answer.val);
+      else this.#respondError(answer.val);
+    });
+  }
+
+  unanswered(): void {}
+
+  send(request: OutgoingRequest, options: RequestOptions | undefined): PendingResponse {
+    const method = nameOf(request.method());
+    if (method === 'CONNECT') throw { tag: 'HTTP-request-method-invalid' } satisfies ErrorCode;
+    const { authority } = this.#stream.requestHeaders;
+    const wanted = request.authority() ?? '';
+    const own = wanted === '' || wanted.toLowerCase() === authority.toLowerCase();
+    if (!own || this.#pending !== undefined) return this.#requests.send(request, wanted, options);
+    const pending = new PendingResponse();
+    const outflow = request.outflow;
+    this.#pending = pending;
+    this.#requestOut = outflow;
+    queueMicrotask(() => {
+      if (!this.#over) {
+        this.#forward(request, method);
+        return;
+      }
+      pending.fail(GONE);
+      outflow?.fail(GONE);
+    });
+    return pending;
+  }
+
+  // Parts.
+
+  #run(): void {
+    if (this.#over) {
+      this.#returned(undefined);
+      return;
+    }
+    const { method, path, scheme, authority, raw } = this.#stream.requestHeaders;
+    this.#guest.guest.handle({ method, path, scheme, authority }, raw, this.#requestIn, this).then(
+      () => this.#returned(undefined),
+      error => this.#returned(error ?? new Error('it failed')),
+    );
+  }
+
+  #forward(request: OutgoingRequest, method: string): void {
+    const { authority, scheme } = this.#stream.requestHeaders;
+    const { outflow, raw, target } = request;
+    const length = outflow?.length ?? 0;
+    const end = outflow === undefined || outflow.empty;
+    setLength(raw, length);
+    this.#stream.sendRequestHeaders(new RequestHeaders(method, target, authority, scheme, raw), length, end);
+    if (!end) outflow.attach(this.#target(REQUEST));
+  }
+
+  #respond(response: OutgoingResponse): void {
+    const status = response.statusCode();
+    if (status === SWITCHING && !this.#switching) {
+      this.#stream.fail(502, 'the handler answered 101 to a request that no upstream switches for');
+      return;
+    }
+    const { outflow, raw } = response;
+    const bodyless =
+      this.#guest.guest.instance.isHead || status === 204 || status === 304 || status === SWITCHING;
+    const length = bodyless ? response.length : (outflow?.length ?? 0);
+    const end = bodyless || outflow === undefined || outflow.empty;
+    setLength(raw, status === SWITCHING ? -1 : length);
+    this.#stream.sendResponseHeaders(new ResponseHeaders(status, raw), length, end);
+    if (!end) outflow.attach(this.#target(RESPONSE));
+    // What the guest writes there goes nowhere.
+    else outflow?.attach({ full: () => false, data() {}, trailers() {}, broken() {} });
+    this.#timer.refresh();
+  }
+
+  /** As for a failed upstream: what the client is told is ours, and filters before see it as a response. */
+  #respondError(code: ErrorCode): void {
+    const status = statusOf(code);
+    this.#plugin.state.log.debug(
+      { filter: this.#plugin.name, code: code.tag },
+      `the handler answered with the error ${code.tag}`,
+    );
+    const body = Buffer.from(`${status} ${code.tag}\n`);
+    const raw = ['content-type', 'text/plain; charset=utf-8', 'content-length', String(body.length)];
+    const end = this.#guest.guest.instance.isHead;
+    this.#stream.sendResponseHeaders(new ResponseHeaders(status, raw), body.length, end);
+    if (!end) this.#stream.sendData(RESPONSE, body, true);
+  }
+
+  #target(direction: Direction): OutflowTarget {
+    const stream = this.#stream;
+    return {
+      full: () => stream.full(direction),
+      data: (chunk, end) => {
+        this.#moved(chunk.length);
+        stream.sendData(direction, chunk, end);
+      },
+      trailers: raw => stream.sendTrailers(direction, new FieldMap(raw)),
+      broken: reason => this.#broken(direction, reason),
+    };
+  }
+
+  #broken(direction: Direction, reason: string): void {
+    const { state, name } = this.#plugin;
+    if (direction === RESPONSE) {
+      this.#stream.fail(502, reason);
+      return;
+    }
+    state.log.debug({ filter: name }, `a request was given up: ${reason}`);
+    this.#stream.dropUpstream();
+    const code: ErrorCode = { tag: 'internal-error', val: reason };
+    this.#pending?.fail(code);
+    this.#responseIn?.fail(code);
+  }
+
+  #moved(bytes: number): void {
+    this.#guest.guest.moved(bytes);
+    this.#timer.refresh();
+  }
+
+  /** Nothing moved for `pauseTime`. */
+  #silent(): void {
+    if (!this.#over && this.#waitsForOthers) {
+      this.#timer.refresh();
+      return;
+    }
+    this.#plugin.hit('pauseTime');
+    const { pauseTime } = this.#plugin;
+    this.#killed = true;
+    const what = this.#answered ? 'sent nothing more' : 'answered nothing';
+    if (!this.#over) this.#stream.fail(504, `the handler ${what} for limits.pauseTime (${pauseTime} ms)`);
+    this.#guest.guest.close();
+  }
+
+  /** It is the client, an upstream or a filter that is slow. */
+  get #waitsForOthers(): boolean {
+    if (this.#pending?.settled === false || this.#requestIn.starved || this.#responseIn?.starved === true)
+      return true;
+    return this.#requestOut?.stuck === true || this.#responseOut?.stuck === true || this.#requests.waits;
+  }
+
+  #returned(error: unknown): void {
+    this.#ended = true;
+    const { guest, flush } = this.#guest;
+    const exited = error instanceof Exit && error.status === 0;
+    if (error !== undefined && !this.#killed && !exited) this.#died(error);
+    else if (!this.#answered && !this.#over && !this.#killed) {
+      this.#stream.fail(500, 'the handler returned without a response');
+    }
+    flush();
+    guest.close();
+    clearTimeout(this.#timer);
+    // What it holds of the chain is nobody's any more.
+    this.#requestIn.drop();
+    this.#responseIn?.drop();
+    this.#requestOut?.break('the handler returned before it was finished');
+    this.#responseOut?.break('the handler returned before it was finished');
+    this.#requests.abort();
+    if (this.#pending?.settled === false) queueMicrotask(() => this.#stream.dropUpstream());
+    if (this.#over) this.#gone();
+  }
+
+  #died(error: unknown): void {
+    const death = this.#plugin.died(error, this.#guest.guest);
+    if (this.#over) return;
+    // All it had to say was said.
+    if (this.#answered && this.#responseOut?.over !== false) return;
+    const sent = this.#answered || this.#pending !== undefined;
+    this.#stream.fail(sent && this.#plugin.failOpen ? 502 : 503, death.message);
+  }
+
+  #gone(): void {
+    clearTimeout(this.#timer);
+    this.#plugin.contextGone();
+  }
+}
+
+/** The framing is ours: a Content-Length says what is known, or isn't there. */
+function setLength(raw: RawFields, length: number): void {
+  removeField(raw, 'content-length');
+  if (length >= 0) raw.push('content-length', String(length));
+}

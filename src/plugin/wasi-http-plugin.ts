@@ -1,0 +1,260 @@
+import type { CompiledComponent } from '../component/compile.ts';
+import { type GuestSpec, HttpGuest } from '../component/http/guest.ts';
+import type { LimitName } from '../config/types.ts';
+import type { Interrupter } from '../engine/interrupt/interrupter.ts';
+import { GuestError, PluginError } from '../errors.ts';
+import type { Upstreams } from '../message/upstreams.ts';
+import { LineBuffer } from '../wasi/stdio.ts';
+import { checkedEnv, wasiOf } from './component-spec.ts';
+import { Context } from './context.ts';
+import type { FilterCounters } from './counters.ts';
+import { Exit, reportGuestError } from './death.ts';
+import { httpDeath } from './http-death.ts';
+import type { PluginOptions } from './plugin.ts';
+import type { PluginState } from './state.ts';
+import type { TakenContext, TakenStream } from './taken.ts';
+import type { FilterContext, LoadedPlugin, Phases } from './types.ts';
+import { WasiHttpContext } from './wasi-http-context.ts';
+
+/** Its streams are its own: none of the phases is called. */
+const PHASES: Phases = {
+  requestHeaders: false,
+  requestBody: false,
+  requestTrailers: false,
+  responseHeaders: false,
+  responseBody: false,
+  responseTrailers: false,
+  changesBodies: false,
+};
+
+const HANDLER = 'wasi:http/incoming-handler';
+/** What a guest may compute for one request, and again for each mebibyte of bodies: so many times `limits.callTime`. */
+const CALLS_PER_REQUEST = 100;
+
+const INFO = 2;
+const ERROR = 4;
+
+/** A guest and what it writes to stdout and stderr. */
+export interface GuestWithOutput {
+  readonly guest: HttpGuest;
+  flush(): void;
+}
+
+/**
+ * A component of the world `wasi:http/proxy` as a filter. Each request gets an instance that no other has seen and none
+ * will see; instances are made between requests, and kept ready.
+ */
+export class WasiHttpPlugin implements LoadedPlugin {
+  readonly name: string;
+  readonly phases = PHASES;
+  readonly seenChanging: [boolean, boolean] = [false, false];
+  readonly bufferedBody: number;
+  readonly pauseTime: number;
+  readonly failOpen: boolean;
+  readonly counters: FilterCounters;
+  readonly compiled: CompiledComponent;
+  readonly options: PluginOptions;
+  readonly state: PluginState;
+  /** Undefined: nobody has any, as in an embedded chain. */
+  readonly upstreams: Upstreams | undefined;
+  readonly #spec: GuestSpec;
+  readonly #interrupter: Interrupter;
+  readonly #ready: GuestWithOutput[] = [];
+  #filling: NodeJS.Immediate | undefined;
+  #contexts = 0;
+  #closed = false;
+  /** It takes no new streams: whoever has it must get another. */
+  retired = false;
+  /** Called once, when it has ended. */
+  onEnd: (() => void) | undefined;
+
+  /** @throws ModuleError MODULE_NOT_GRANTED */
+  constructor(
+    compiled: CompiledComponent,
+    options: PluginOptions,
+    state: PluginState,
+    interrupter: Interrupter,
+    upstreams?: Upstreams,
+  ) {
+    const { limits } = options;
+    const wasi = wasiOf(compiled.parts).filter(name => !name.startsWith('wasi:http/'));
+    this.name = options.name;
+    this.bufferedBody = limits.bufferedBody;
+    this.pauseTime = limits.pauseTime;
+    this.failOpen = options.onFailure === 'open';
+    this.counters = state.counters;
+    this.compiled = compiled;
+    this.options = options;
+    this.state = state;
+    this.upstreams = upstreams;
+    this.#interrupter = interrupter;
+    this.#spec = {
+      compiled,
+      wasi,
+      env: checkedEnv(wasi, options),
+      grants: options.capabilities,
+      limits: {
+        headerCount: limits.headerCount,
+        headerBytes: limits.headerBytes,
+        bufferedBody: limits.bufferedBody,
+        hit: limit => this.hit(limit),
+      },
+      times: {
+        start: limits.startTime,
+        call: limits.callTime,
+        total: CALLS_PER_REQUEST * limits.callTime,
+      },
+    };
+  }
+
+  /** Makes the first instance. @throws GuestError, PluginError, ModuleError */
+  start(): void {
+    if (this.#mustWait) return;
+    this.#ready.push(this.#make());
+    this.#fill();
+  }
+
+  open(): FilterContext {
+    throw new Error(`filter ${this.name} takes streams over`);
+  }
+
+  takeOver(stream: TakenStream): TakenContext {
+    const { counters, limits, down } = this.state;
+    if (down) this.#refuse();
+    if (counters.contexts >= limits.contexts) {
+      counters.limitHits.contexts++;
+      const text = `filter ${this.name} has ${limits.contexts} contexts (limits.contexts)`;
+      throw new PluginError('PLUGIN_LIMIT', text);
+    }
+    // It was evicted after the stream's chain was made: it comes back for this one.
+    this.#closed = false;
+    let guest = this.#ready.pop();
+    this.#fill();
+    if (guest === undefined) {
+      counters.poolMisses++;
+      guest = this.#remake();
+    }
+    this.#contexts++;
+    counters.contexts++;
+    return new WasiHttpContext(this, stream, guest);
+  }
+
+  contextGone(): void {
+    this.counters.contexts--;
+    if (--this.#contexts === 0 && this.retired) this.#end();
+  }
+
+  /** A guest died while it handled a request. Gives what is to be told of it. */
+  died(error: unknown, guest: HttpGuest): Error {
+    const death = httpDeath(error, new Context(0, this.state), `${HANDLER}.handle`, guest);
+    reportGuestError(this.state.log, death);
+    if (death instanceof GuestError) {
+      this.state.backOff.failed();
+      if (this.options.onFailure === 'closed') this.state.down = true;
+    }
+    return death;
+  }
+
+  skipped(): void {
+    this.counters.skipped++;
+  }
+
+  hit(limit: LimitName): void {
+    this.counters.limitHits[limit]++;
+  }
+
+  /** Bytes of linear memory of the instances that wait for requests, each. */
+  get memorySizes(): number[] {
+    return this.#ready.map(({ guest }) => guest.memorySize);
+  }
+
+  /** It takes no new streams and ends with the last that it has. */
+  retire(): void {
+    this.retired = true;
+    if (this.#contexts === 0) this.#end();
+  }
+
+  /** It ends now, whatever it still has. */
+  close(): void {
+    this.retired = true;
+    this.#end();
+  }
+
+  /** @throws GuestError, PluginError, ModuleError */
+  #make(): GuestWithOutput {
+    const { state } = this;
+    state.counters.vmsStarted++;
+    const context = new Context(0, state);
+    const stdout = new LineBuffer(line => context.log(INFO, line));
+    const stderr = new LineBuffer(line => context.log(ERROR, line));
+    const flush = () => {
+      stdout.flush();
+      stderr.flush();
+    };
+    try {
+      const guest = new HttpGuest(this.#spec, this.#interrupter, {
+        writeStdio: (fd, bytes) => (fd === 1 ? stdout : stderr).write(bytes),
+        exit: code => {
+          throw new Exit(code);
+        },
+        denied: (what, grant) => state.denied(what, grant),
+      });
+      return { guest, flush };
+    } catch (error) {
+      flush();
+      throw httpDeath(error, context, 'instantiation', undefined);
+    }
+  }
+
+  /** Makes one for a stream, by the rules of back-off. @throws GuestError, PluginError, ModuleError */
+  #remake(): GuestWithOutput {
+    if (this.#mustWait) this.#refuse();
+    try {
+      return this.#make();
+    } catch (error) {
+      this.counters.startFailures++;
+      this.state.backOff.failed();
+      throw error;
+    }
+  }
+
+  get #mustWait(): boolean {
+    return this.state.down || this.state.backOff.wait() > 0;
+  }
+
+  #refuse(): never {
+    this.counters.refused++;
+    const { down, backOff } = this.state;
+    const until = down
+      ? 'its guest died and onFailure is closed'
+      : `a new instance is tried in ${Math.ceil(backOff.wait())} ms`;
+    throw new PluginError('PLUGIN_DOWN', `filter ${this.name} is down: ${until}`);
+  }
+
+  /** One instance each time round the event loop, so that requests come in between. */
+  #fill(): void {
+    if (this.#filling !== undefined || this.#ready.length >= this.options.pool || this.#mustWait) return;
+    this.#filling = setImmediate(() => {
+      this.#filling = undefined;
+      if (this.#mustWait || this.#closed) return;
+      try {
+        this.#ready.push(this.#remake());
+        this.#fill();
+      } catch (error) {
+        // The next stream tries again, by the rules of back-off.
+        reportGuestError(this.state.log, error);
+      }
+    });
+    this.#filling.unref();
+  }
+
+  #end(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearImmediate(this.#filling);
+    this.#filling = undefined;
+    for (const { guest } of this.#ready.splice(0)) guest.close();
+    this.state.logLimit.flush();
+    this.onEnd?.();
+  }
+}
