@@ -3,7 +3,6 @@ import { type GuestSpec, HttpGuest } from '../component/http/guest.ts';
 import type { LimitName } from '../config/types.ts';
 import type { Interrupter } from '../engine/interrupt/interrupter.ts';
 import { GuestError, PluginError } from '../errors.ts';
-import type { Upstreams } from '../message/upstreams.ts';
 import { LineBuffer } from '../wasi/stdio.ts';
 import { checkedEnv, wasiOf } from './component-spec.ts';
 import { Context } from './context.ts';
@@ -14,6 +13,7 @@ import type { PluginOptions } from './plugin.ts';
 import type { PluginState } from './state.ts';
 import type { TakenContext, TakenStream } from './taken.ts';
 import type { FilterContext, LoadedPlugin, Phases } from './types.ts';
+import type { Upstreams } from './upstreams.ts';
 import { WasiHttpContext } from './wasi-http-context.ts';
 
 /** Its streams are its own: none of the phases is called. */

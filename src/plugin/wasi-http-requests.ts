@@ -6,7 +6,7 @@ import type { OutgoingRequest, RequestOptions } from '../component/http/outgoing
 import { nameOf } from '../component/http/variants.ts';
 import type { UpstreamError } from '../errors.ts';
 import type { RawFields } from '../message/fields.ts';
-import type { OwnCall, OwnRequest, OwnRequestHandler, Upstreams } from '../message/upstreams.ts';
+import type { OwnCall, OwnRequest, OwnRequestHandler, Upstreams } from './upstreams.ts';
 import type { WasiHttpPlugin } from './wasi-http-plugin.ts';
 
 /** Requests to granted upstreams that one handler may have under way. */

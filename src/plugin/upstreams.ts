@@ -1,5 +1,5 @@
 import type { UpstreamError } from '../errors.ts';
-import type { RawFields } from './fields.ts';
+import type { RawFields } from '../message/fields.ts';
 
 /** A request that a filter makes on its own, to an upstream it was granted. */
 export interface OwnRequest {
