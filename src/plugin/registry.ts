@@ -1,8 +1,10 @@
 import { LRUCache } from 'lru-cache';
 import type { HostcallTable } from '../abi/guest.ts';
 import { type Linkage, link } from '../abi/link.ts';
+import type { Capabilities } from '../config/types.ts';
 import type { CompiledModule } from '../engine/compile.ts';
 import type { Interrupter } from '../engine/interrupt/interrupter.ts';
+import { ModuleError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { WASI_PREVIEW1 } from '../wasi/index.ts';
 import { WASI_TYPES } from '../wasi/signatures.ts';
@@ -24,6 +26,12 @@ export interface VmRegistryOptions {
   readonly wasi?: HostcallTable;
   /** False: no component's calls go past jco's glue: what is measured and tested against. Default: true. */
   readonly straight?: boolean;
+}
+
+function hasGrants(capabilities: Capabilities): boolean {
+  return Object.values(capabilities).some(
+    grant => grant === true || (Array.isArray(grant) && grant.length > 0),
+  );
 }
 
 /** The plugins of a thread and their VMs: plugins whose VM is the same share it, as in Envoy. */
@@ -93,6 +101,12 @@ export class VmRegistry {
   /** @throws ModuleError */
   #spec(compiled: CompiledFilter, options: PluginOptions): VmSpec {
     if ('host' in compiled) return compiled.host.spec(compiled, options, this.#straight);
+    if (hasGrants(options.capabilities)) {
+      throw new ModuleError(
+        'MODULE_UNSUPPORTED',
+        'capabilities are for components, and this is a core module: remove them',
+      );
+    }
     let linkage = this.#linkages.get(compiled);
     if (linkage === undefined) {
       linkage = link(compiled, { table: this.#wasi, types: WASI_TYPES });

@@ -11,14 +11,18 @@ import { GuestLog } from '../support/guest-log.ts';
 const compiled = new Map<string, Promise<CompiledFilter>>();
 
 /** A component under test/component/fixtures or filters, compiled once. */
-export function compiledFile(path: string): Promise<CompiledFilter> {
-  let filter = compiled.get(path);
+export function compiledFile(path: string, memory = LIMITS.memory): Promise<CompiledFilter> {
+  const key = `${memory} ${path}`;
+  let filter = compiled.get(key);
   if (filter === undefined) {
     filter = readFile(new URL(path, import.meta.url)).then(bytes => {
       const hash = sha256(bytes);
-      return compileFilter({ bytes, hash, limits: LIMITS, plugs: [], key: hash }, undefined);
+      return compileFilter(
+        { bytes, hash, limits: { ...LIMITS, memory }, plugs: [], key: `${hash}-${memory}` },
+        undefined,
+      );
     });
-    compiled.set(path, filter);
+    compiled.set(key, filter);
   }
   return filter;
 }
@@ -50,7 +54,10 @@ export async function puppet(
   const log = new GuestLog('info');
   const registry = new VmRegistry({ log, interrupter: await Interrupter.ofThread(), straight });
   const config = Buffer.from(script.join('\n'));
-  const plugin = registry.start(await compiledFile(PUPPET), pluginOptions({ config, ...options }));
+  const plugin = registry.start(
+    await compiledFile(PUPPET, options.limits?.memory),
+    pluginOptions({ config, ...options }),
+  );
   const said = () => log.lines.splice(0).map(line => line.message.replaceAll(RUST_ERROR, '$1'));
   return { plugin, chain: new PluginChain([plugin], log), log, said };
 }
