@@ -1,0 +1,21 @@
+;; both roads
+;; Hostcalls where there is no stream: each says so.
+(data (i32.const 1024) "x-namevalue")
+(func $plugin-constructor (result i32) (call $evil) (call $new-plugin (i32.const 1)))
+(func $evil
+  (call $logging.log (i32.const 3) (i32.const 1024) (i32.const 6))
+  (call $headers.set (i32.const 0) (i32.const 1024) (i32.const 6) (i32.const 1030) (i32.const 5) (i32.const 3072))
+  (call $expect (i32.const 3072) (i32.const 1))
+  (call $headers.entries (i32.const 0) (i32.const 3072))
+  (call $expect (i32.const 3072) (i32.const 1))
+  (call $body.read (i32.const 0) (i32.const 0) (i32.const 10) (i32.const 3072))
+  (call $expect (i32.const 3072) (i32.const 1))
+  (call $http-stream.send-local-response (call $local-response.new (i32.const 403)) (i32.const 3072))
+  (call $expect (i32.const 3072) (i32.const 1))
+  (call $http-stream.resume (i32.const 0) (i32.const 3072))
+  (call $http-stream.close (i32.const 0) (i32.const 3072))
+  (call $http-stream.done (i32.const 3072))
+  (call $http-stream.set-effective-context (i32.const 77) (i32.const 3072))
+  (call $expect (i32.const 3072) (i32.const 1)))
+(func $expect (param i32 i32)
+  (if (i32.ne (i32.load8_u (local.get 0)) (local.get 1)) (then unreachable)))

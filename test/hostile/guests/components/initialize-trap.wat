@@ -1,0 +1,3 @@
+;; both roads
+(func $initialize (call $evil))
+(func $evil unreachable)

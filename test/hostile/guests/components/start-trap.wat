@@ -1,0 +1,3 @@
+;; both roads
+(func $start (call $evil))
+(func $evil unreachable)

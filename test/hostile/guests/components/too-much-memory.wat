@@ -1,0 +1,2 @@
+;; both roads
+(memory 1000)
