@@ -4,7 +4,7 @@ import { monotonicClock, timezone, wallClock } from './clocks.ts';
 import { filesystemImports } from './filesystem/index.ts';
 import { ungranted } from './grants.ts';
 import type { WasiHost } from './host.ts';
-import { IO_IMPORTS, type WaitMode, WasiInstance } from './io/index.ts';
+import { ioImports, type WaitMode, WasiInstance } from './io/index.ts';
 import { RANDOM_IMPORTS } from './random.ts';
 import { socketImports } from './sockets/index.ts';
 
@@ -36,7 +36,7 @@ type Build = (instance: WasiInstance, options: WasiOptions, host: WasiHost) => R
 
 /** Packages of WASI 0.2 and who builds their interfaces. */
 const PACKAGES: Readonly<Record<string, Build>> = {
-  'wasi:io': () => IO_IMPORTS,
+  'wasi:io': ioImports,
   'wasi:cli': (instance, options, host) => cliImports(instance, options.env, host),
   'wasi:clocks': instance => ({
     'wasi:clocks/monotonic-clock': monotonicClock(instance),

@@ -153,29 +153,29 @@ test('sync: what would have to wait is a trap, what need not wait is not', () =>
     () => stream.blockingRead(1n),
     () => stream.blockingSkip(1n),
     () => pollable.block(),
-    () => poll([pollable]),
+    () => poll(instance, [pollable]),
   ]) {
     assert.throws(wait, WouldWait);
     assert.throws(wait, /the filter waits in a callback, which can't be; a wasi:http component can/);
     assert.throws(wait, WebAssembly.RuntimeError);
   }
-  assert.deepEqual(poll([pollable, new Pollable(instance, () => undefined)]), Uint32Array.of(1));
+  assert.deepEqual(poll(instance, [pollable, new Pollable(instance, () => undefined)]), Uint32Array.of(1));
   pipe.feed('ab');
   assert.equal(pollable.block(), undefined);
-  assert.deepEqual(poll([pollable]), Uint32Array.of(0));
+  assert.deepEqual(poll(instance, [pollable]), Uint32Array.of(0));
   assert.equal(text(stream.blockingRead(1n) as Uint8Array), 'a');
   assert.equal(stream.blockingSkip(9n), 1n);
   assert.equal((stream.blockingRead(0n) as Uint8Array).length, 0);
 });
 
 test('jspi: blocking-read, block and poll wait', async () => {
-  const { pipe, stream } = input('jspi');
+  const { instance, pipe, stream } = input('jspi');
   const pollable = stream.subscribe();
   const read = stream.blockingRead(3n);
   pipe.feed('hello');
   assert.equal(text(await read), 'hel');
   stream.read(9n);
-  const waits = [pollable.block(), poll([pollable]), stream.blockingSkip(1n)];
+  const waits = [pollable.block(), poll(instance, [pollable]), stream.blockingSkip(1n)];
   pipe.finish('closed');
   await Promise.all(waits.slice(0, 2));
   await assert.rejects(waits[2] as Promise<bigint>, CLOSED);
@@ -191,7 +191,7 @@ test('jspi: a thousand polls put one reaction on the promise of what never becom
       ready = true;
     });
     using short = new Pollable(instance, () => (ready ? undefined : soon));
-    assert.deepEqual(await poll([never, short]), Uint32Array.of(1));
+    assert.deepEqual(await poll(instance, [never, short]), Uint32Array.of(1));
   }
   // Asked twice per poll for readiness; armed once.
   assert.ok(pipe.asked <= 2001, `${pipe.asked}`);
@@ -200,18 +200,18 @@ test('jspi: a thousand polls put one reaction on the promise of what never becom
 test('closing the instance ends what waits, and what is asked later', async () => {
   const { instance, stream } = input('jspi');
   const pollable = stream.subscribe();
-  const waits = [stream.blockingRead(1n), poll([pollable])];
+  const waits = [stream.blockingRead(1n), poll(instance, [pollable])];
   instance.close();
   for (const wait of waits) await assert.rejects(async () => wait, InstanceClosed);
-  await assert.rejects(async () => poll([pollable]), InstanceClosed);
+  await assert.rejects(async () => poll(instance, [pollable]), InstanceClosed);
   assert.throws(() => stream.subscribe(), InstanceClosed);
 });
 
 test('poll of nothing or of very many is a trap', () => {
   const instance = new WasiInstance('sync');
-  assert.throws(() => poll([]), WasiTrap);
+  assert.throws(() => poll(instance, []), WasiTrap);
   const one = new Pollable(instance, () => undefined);
-  assert.throws(() => poll(new Array(1025).fill(one)), WasiTrap);
+  assert.throws(() => poll(instance, new Array(1025).fill(one)), WasiTrap);
 });
 
 test('resources are counted, and given back by dropping', () => {
@@ -315,4 +315,20 @@ test('sync: blocking-splice of nothing is a trap', () => {
   const stream = new OutputStream(instance, new Drain(3));
   assert.throws(() => stream.blockingSplice(source, 1n), WouldWait);
   assert.equal(stream.blockingSplice(source, 0n), 0n);
+});
+
+test('a guarded call ends with the instance, or with what poll and block failed of', async () => {
+  const never = () => new Promise<void>(() => {});
+  const { instance, stream } = input('jspi');
+  assert.equal(await instance.guard(Promise.resolve(1)), 1);
+  const [first, second] = [instance.guard(never()), instance.guard(never())];
+  assert.throws(() => poll(instance, []), WasiTrap);
+  await assert.rejects(first, /poll of 0 pollables/);
+  await assert.rejects(second, /poll of 0 pollables/);
+  await assert.rejects(instance.guard(never()), /poll of 0 pollables/);
+  const other = input('jspi');
+  const calls = [other.instance.guard(never()), other.stream.subscribe().block()];
+  other.instance.close();
+  for (const call of calls) await assert.rejects(call as Promise<void>, InstanceClosed);
+  assert.equal(stream.read(1n).length, 0);
 });

@@ -159,12 +159,12 @@ test('sync: a clock is asked without waiting', async () => {
 });
 
 test('jspi: a clock is waited for', async () => {
-  const { clock: monotonic } = clock('jspi');
+  const { clock: monotonic, instance } = clock('jspi');
   const before = monotonic.now();
   await monotonic.subscribeDuration(20_000_000n).block();
   assert.ok(monotonic.now() - before >= 20_000_000n);
   const [late, early] = [monotonic.subscribeDuration(10n ** 18n), monotonic.subscribeDuration(1_000_000n)];
-  assert.deepEqual(await poll([late, early]), Uint32Array.of(1));
+  assert.deepEqual(await poll(instance, [late, early]), Uint32Array.of(1));
 });
 
 test('timers end with their pollable or the instance', async () => {

@@ -1,5 +1,6 @@
 import { IoError } from './error.ts';
 import { InputStream } from './input-stream.ts';
+import type { WasiInstance } from './instance.ts';
 import { OutputStream } from './output-stream.ts';
 import { Pollable, poll } from './pollable.ts';
 
@@ -22,9 +23,11 @@ export const ASYNC_IMPORTS: readonly string[] = [
   'wasi:io/streams#[method]output-stream.blocking-splice',
 ];
 
-/** The import objects of `wasi:io`: the same classes for every instance. */
-export const IO_IMPORTS: Readonly<Record<string, object>> = {
-  'wasi:io/error': { Error: IoError },
-  'wasi:io/poll': { Pollable, poll },
-  'wasi:io/streams': { InputStream, OutputStream },
-};
+/** The import objects of `wasi:io`; the classes are the same for every instance. */
+export function ioImports(instance: WasiInstance): Record<string, object> {
+  return {
+    'wasi:io/error': { Error: IoError },
+    'wasi:io/poll': { Pollable, poll: (pollables: readonly Pollable[]) => poll(instance, pollables) },
+    'wasi:io/streams': { InputStream, OutputStream },
+  };
+}

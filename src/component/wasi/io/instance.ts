@@ -12,8 +12,10 @@ export class WasiInstance {
   readonly mode: WaitMode;
   readonly #waiting = new Set<(reason: InstanceClosed) => void>();
   readonly #atClose = new Set<() => void>();
+  readonly #calls = new Set<(reason: unknown) => void>();
   #resources = 0;
   #closed = false;
+  #failure: unknown;
 
   constructor(mode: WaitMode) {
     this.mode = mode;
@@ -46,8 +48,29 @@ export class WasiInstance {
     if (this.#closed) return;
     this.#closed = true;
     for (const fail of [...this.#waiting]) fail(new InstanceClosed());
+    this.fail(new InstanceClosed());
     for (const release of [...this.#atClose]) release();
     this.#atClose.clear();
+  }
+
+  /**
+   * What a call of an export gives, or why the instance ended meanwhile. Every such call has to go through it in jspi
+   * mode: jco never settles one whose guest is in `poll` or `block` when those fail.
+   */
+  guard<T>(call: T | Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const done = () => this.#calls.delete(reject);
+      if (this.#failure === undefined) this.#calls.add(reject);
+      else reject(this.#failure);
+      Promise.resolve(call).finally(done).then(resolve, reject);
+    });
+  }
+
+  /** Ends the calls in `guard`, those to come included; the first reason stays. */
+  fail(reason: unknown): void {
+    this.#failure ??= reason;
+    for (const reject of this.#calls) reject(reason);
+    this.#calls.clear();
   }
 
   /**

@@ -27,10 +27,6 @@ export class Pollable {
     return this.#readiness;
   }
 
-  get instance(): WasiInstance {
-    return this.#instance;
-  }
-
   /** `[method]pollable.ready` */
   ready(): boolean {
     return this.#readiness.now;
@@ -38,11 +34,10 @@ export class Pollable {
 
   /** `[method]pollable.block`. Throws WouldWait in sync mode when it isn't ready. */
   block(): undefined | Promise<undefined> {
-    const one = [this.#readiness];
-    const done = this.#instance.until('wasi:io/poll#[method]pollable.block', one, () =>
+    const ready = waiting(this.#instance, 'wasi:io/poll#[method]pollable.block', [this.#readiness], () =>
       this.#readiness.now ? true : undefined,
     );
-    return done === true ? undefined : Promise.resolve(done).then(() => undefined);
+    return ready === true ? undefined : ready.then(() => undefined);
   }
 
   [Symbol.dispose](): void {
@@ -57,16 +52,40 @@ export class Pollable {
  * `wasi:io/poll.poll`: indices of the pollables that are ready, at least one. Throws WasiTrap for none or more than
  * POLL_MAX, WouldWait in sync mode when none is ready.
  */
-export function poll(pollables: readonly Pollable[]): Uint32Array | Promise<Uint32Array> {
-  const first = pollables[0];
-  if (first === undefined) throw new WasiTrap('poll of no pollables');
-  if (pollables.length > POLL_MAX) throw new WasiTrap(`poll of more than ${POLL_MAX} pollables`);
-  const things = pollables.map(pollable => pollable.readiness);
-  return first.instance.until('wasi:io/poll#poll', things, () => {
+export function poll(
+  instance: WasiInstance,
+  pollables: readonly Pollable[],
+): Uint32Array | Promise<Uint32Array> {
+  const name = 'wasi:io/poll#poll';
+  const things: Readiness[] = [];
+  return waiting(instance, name, things, () => {
+    if (pollables.length === 0 || pollables.length > POLL_MAX) {
+      throw new WasiTrap(`${name} of ${pollables.length} pollables: 1 to ${POLL_MAX}`);
+    }
+    if (things.length === 0) things.push(...pollables.map(pollable => pollable.readiness));
     const ready: number[] = [];
     things.forEach((thing, i) => {
       if (thing.now) ready.push(i);
     });
     return ready.length > 0 ? Uint32Array.from(ready) : undefined;
   });
+}
+
+/** Asks until there is an answer. What fails is told to the instance too: jco's glue loses it, see guard. */
+function waiting<T>(
+  instance: WasiInstance,
+  name: string,
+  things: readonly Readiness[],
+  attempt: () => T | undefined,
+): T | Promise<T> {
+  const failed = (error: unknown): never => {
+    instance.fail(error);
+    throw error;
+  };
+  try {
+    const value = instance.until(name, things, attempt);
+    return value instanceof Promise ? value.catch(failed) : value;
+  } catch (error) {
+    return failed(error);
+  }
 }
