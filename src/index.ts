@@ -16,6 +16,14 @@ export { loadConfig, loadConfigText } from './config/load.ts';
 export type * from './config/types.ts';
 export * from './errors.ts';
 export type { Log, LogLevel } from './log.ts';
-export { type ImportReport, inspectModule, type ModuleReport } from './plugin/inspect.ts';
+export {
+  type ComponentReport,
+  type CoreReport,
+  type ExportReport,
+  type ImportReport,
+  type InterfaceReport,
+  inspectModule,
+  type ModuleReport,
+} from './plugin/inspect.ts';
 export { StartError } from './runtime/start-error.ts';
 export { type RunningWeir, startWeir } from './runtime/weir.ts';

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { ModuleError, WeirError } from '../errors.ts';
-import { inspectModule } from '../plugin/inspect.ts';
+import { inspectModule, type ModuleReport } from '../plugin/inspect.ts';
 import { moduleText } from './module-text.ts';
 
 /**
@@ -10,9 +10,9 @@ import { moduleText } from './module-text.ts';
  */
 export async function inspect(file: string, options: { json?: true }): Promise<number> {
   const bytes = await read(file);
-  let report: ReturnType<typeof inspectModule>;
+  let report: ModuleReport;
   try {
-    report = inspectModule(bytes);
+    report = await inspectModule(bytes);
   } catch (error) {
     if (error instanceof WeirError)
       throw new ModuleError(error.code, `${file}: ${error.message}`, { cause: error });

@@ -6,10 +6,9 @@ import { rewrite } from '../engine/rewrite/index.ts';
 import { customSections, memoryLimits, producers } from '../engine/sections.ts';
 import { ModuleError } from '../errors.ts';
 import { WASI_PREVIEW1 } from '../wasi/index.ts';
+import type { ComponentReport } from './inspect-component.ts';
 
-export type { ComponentReport, InterfaceReport } from './inspect-component.ts';
-
-import { type ComponentReport, inspectComponent } from './inspect-component.ts';
+export type { ComponentReport, CoreReport, ExportReport, InterfaceReport } from './inspect-component.ts';
 
 /** What a module is, as far as its bytes say. */
 export interface ModuleReport {
@@ -72,7 +71,7 @@ function isKnown(abi: AbiVersion | null, module: string, name: string, kind: str
  * Reads a module without running any of it.
  * @throws ModuleError MODULE_NOT_WASM, MODULE_MALFORMED; of components MODULE_UNSUPPORTED and MODULE_LIMIT, too
  */
-export function inspectModule(bytes: Uint8Array): ModuleReport {
+export async function inspectModule(bytes: Uint8Array): Promise<ModuleReport> {
   const kind = identify(bytes);
   if (kind === 'component') return componentReport(bytes);
   const sections = customSections(bytes);
@@ -113,7 +112,9 @@ export function inspectModule(bytes: Uint8Array): ModuleReport {
   };
 }
 
-function componentReport(bytes: Uint8Array): ModuleReport {
+async function componentReport(bytes: Uint8Array): Promise<ModuleReport> {
+  // Only now: whoever has modules alone pays nothing for components.
+  const { inspectComponent } = await import('./inspect-component.ts');
   const { report, producers, refusal: none, modules } = inspectComponent(bytes);
   const { world, imports, exports, cores } = report;
   const callbacks = exports.find(({ name }) => world?.kind === 'filter' && name === world.export);

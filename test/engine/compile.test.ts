@@ -67,7 +67,7 @@ test('arbitrary bytes are refused with an error of ours, and inspected without a
       const outcome = await compile(bytes, '', LIMITS).catch(error => error);
       assert.ok(outcome instanceof ModuleError || outcome.module instanceof WebAssembly.Module);
       try {
-        inspectModule(bytes);
+        await inspectModule(bytes);
       } catch (error) {
         assert.ok(error instanceof ModuleError, String(error));
       }
