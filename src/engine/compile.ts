@@ -46,9 +46,9 @@ export function moduleKey(hash: string, { memory, tableElements, functionSize }:
 }
 
 /**
- * The road of a module: identify, rewrite (or take what an earlier process wrote to `disk`), compile. V8 compiles
+ * The road of a core module: identify, rewrite (or take what an earlier process wrote to `disk`), compile. V8 compiles
  * off the main thread, as far as it does that.
- * @throws ModuleError MODULE_NOT_WASM, MODULE_COMPONENT, MODULE_MALFORMED, MODULE_UNSUPPORTED, MODULE_LIMIT
+ * @throws ModuleError MODULE_NOT_WASM, MODULE_MALFORMED, MODULE_UNSUPPORTED, MODULE_LIMIT
  */
 export async function compile(
   bytes: Uint8Array,
@@ -57,10 +57,7 @@ export async function compile(
   disk?: DiskCache,
 ): Promise<CompiledModule> {
   if (identify(bytes) === 'component') {
-    throw new ModuleError(
-      'MODULE_COMPONENT',
-      'the file is a WASI component, which Weir does not run yet: build it as a Proxy-Wasm module',
-    );
+    throw new ModuleError('MODULE_UNSUPPORTED', 'this is a component, where a core module was expected');
   }
   const key = moduleKey(hash, limits);
   // Rewritten before anything is waited for: bytes that their owner changes later are not what was hashed.

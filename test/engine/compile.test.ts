@@ -29,7 +29,7 @@ for (const [what, bytes, code, pattern] of [
   ['seven bytes', EMPTY_MODULE.subarray(0, 7), 'MODULE_NOT_WASM', /not WebAssembly/],
   ['another version', EMPTY_MODULE.with(4, 2), 'MODULE_NOT_WASM', /version 2/],
   ['another layer', EMPTY_MODULE.with(6, 2), 'MODULE_NOT_WASM', /layer 2/],
-  ['a component', COMPONENT, 'MODULE_COMPONENT', /WASI component/],
+  ['a component', COMPONENT, 'MODULE_UNSUPPORTED', /a component, where a core module/],
   [
     'a module cut off',
     assemble('(module (func (export "f")))').subarray(0, -2),

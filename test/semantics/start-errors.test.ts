@@ -76,8 +76,8 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   },
   component: {
     bytes: Buffer.from([0, 0x61, 0x73, 0x6d, 0x0d, 0, 1, 0]),
-    reason: /WASI component/,
-    code: 'MODULE_COMPONENT',
+    reason: /the component is of another world: it exports nothing/,
+    code: 'MODULE_NO_ABI',
   },
   'no-marker': {
     bytes: module({ marker: '' }),
