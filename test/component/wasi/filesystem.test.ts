@@ -313,7 +313,7 @@ test('at most OPEN_MAX descriptors, given back by dropping', t => {
 test('the end of the instance closes everything, once', t => {
   const { root } = tree(t);
   const before = openFiles();
-  const { directory, wasi } = grant(t, root);
+  const { directory, wasi, preopens } = grant(t, root);
   const file = open(directory, 'secret.txt', WRITE);
   const [input, output] = [file.readViaStream(0n), file.writeViaStream(0n)];
   const entries = directory.readDirectory();
@@ -327,6 +327,7 @@ test('the end of the instance closes everything, once', t => {
   assert.equal(entries.readDirectoryEntry(), undefined);
   for (const each of [input, output, file, entries, directory]) each[Symbol.dispose]();
   wasi.close();
+  assert.throws(() => preopens.getDirectories(), InstanceClosed);
   assert.equal(openFiles(), before);
   assert.ok(input instanceof InputStream);
 });

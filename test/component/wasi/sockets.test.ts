@@ -318,15 +318,17 @@ test('at most SOCKETS_MAX sockets, given back by dropping', async t => {
 
 test('the end of the instance closes its connections', async t => {
   const { port, sockets } = await serve(t, socket => socket.resume());
-  const { connect, close } = rig(t, [{ host: '127.0.0.1', port }]);
+  const { connect, close, createTcpSocket, network } = rig(t, [{ host: '127.0.0.1', port }]);
   const [, input] = await connect(local(port));
   while (sockets.length === 0) await turn();
   const gone = new Promise(resolve => sockets[0]!.once('close', resolve));
   sockets[0]!.on('end', () => sockets[0]!.end());
   const read = Promise.resolve(input.blockingRead(1n));
+  const unconnected = createTcpSocket('ipv4');
   close();
   await assert.rejects(read, { name: 'InstanceClosed' });
   await gone;
+  assert.throws(() => unconnected.startConnect(network, local(port)), { name: 'InstanceClosed' });
 });
 
 test('no listening, no accepting, no UDP, no address of its own', t => {

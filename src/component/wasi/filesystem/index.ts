@@ -27,6 +27,7 @@ class Preopens {
 
   /** Throws WasiTrap if a granted directory is gone. */
   list(): [directory: Descriptor, name: string][] {
+    this.#instance.check();
     return this.#grants.map(grant => {
       const { handle, path } = this.#open(grant);
       handle.hold();

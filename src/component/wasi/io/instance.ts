@@ -25,9 +25,14 @@ export class WasiInstance {
     return this.#closed;
   }
 
-  /** Counts a new resource. Throws WasiTrap over RESOURCES_MAX, and after close. */
-  take(): void {
+  /** Throws InstanceClosed after close: nothing that has to be freed may be made then. */
+  check(): void {
     if (this.#closed) throw new InstanceClosed();
+  }
+
+  /** Counts a new resource. Throws WasiTrap over RESOURCES_MAX, InstanceClosed after close. */
+  take(): void {
+    this.check();
     if (this.#resources >= RESOURCES_MAX) throw new WasiTrap(`more than ${RESOURCES_MAX} WASI resources`);
     this.#resources++;
   }

@@ -68,6 +68,7 @@ export class TcpSocket {
 
   /** Throws `access-denied` for what isn't granted, `invalid-argument`, `invalid-state`. */
   startConnect(_network: Network, remote: IpSocketAddress): void {
+    this.#sockets.instance.check();
     if (this.#state === 'connecting') throw 'concurrency-conflict';
     if (this.#state !== 'unbound' && this.#state !== 'bound') throw 'invalid-state';
     const { port, address } = remote.val;
