@@ -25,6 +25,13 @@ export function cliImports(
   host: WasiHost,
 ): Record<string, object> {
   const nothing = () => undefined;
+  const exit = (status: number): never => {
+    try {
+      return host.exit(status);
+    } catch (error) {
+      throw instance.fail(error);
+    }
+  };
   return {
     'wasi:cli/environment': {
       getEnvironment: () => Object.entries(env),
@@ -32,8 +39,8 @@ export function cliImports(
       initialCwd: nothing,
     },
     'wasi:cli/exit': {
-      exit: (status: { readonly tag: 'ok' | 'err' }) => host.exit(status.tag === 'ok' ? 0 : 1),
-      exitWithCode: (status: number) => host.exit(status),
+      exit: (status: { readonly tag: 'ok' | 'err' }) => exit(status.tag === 'ok' ? 0 : 1),
+      exitWithCode: exit,
     },
     'wasi:cli/stdin': { getStdin: () => InputStream.empty(instance) },
     'wasi:cli/stdout': { getStdout: () => stdio(instance, host, 1) },

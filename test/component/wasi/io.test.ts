@@ -149,6 +149,7 @@ test('sync: what would have to wait is a trap, what need not wait is not', () =>
   const { instance, pipe, stream } = input();
   const pollable = stream.subscribe();
   assert.equal(pollable.ready(), false);
+  assert.equal(instance.failure, undefined);
   for (const wait of [
     () => stream.blockingRead(1n),
     () => stream.blockingSkip(1n),
@@ -159,6 +160,7 @@ test('sync: what would have to wait is a trap, what need not wait is not', () =>
     assert.throws(wait, /the filter waits in a callback, which can't be; a wasi:http component can/);
     assert.throws(wait, WebAssembly.RuntimeError);
   }
+  assert.ok(instance.failure instanceof WouldWait);
   assert.deepEqual(poll(instance, [pollable, new Pollable(instance, () => undefined)]), Uint32Array.of(1));
   pipe.feed('ab');
   assert.equal(pollable.block(), undefined);

@@ -114,10 +114,14 @@ test("the environment is the given one, and nothing of the process's", () => {
 });
 
 test("exit is the host's", () => {
-  const { exit, exitWithCode } = wasi().imports['wasi:cli/exit'];
+  const { imports, instance } = wasi();
+  const { exit, exitWithCode } = imports['wasi:cli/exit'];
+  assert.equal(instance.failure, undefined);
   assert.throws(() => exit({ tag: 'ok' }), new Exit(0));
   assert.throws(() => exit({ tag: 'err' }), new Exit(1));
   assert.throws(() => exitWithCode(7), new Exit(7));
+  // Though the guest may catch what is thrown, it has exited.
+  assert.deepEqual(instance.failure, new Exit(0));
 });
 
 test('stdin is at its end; stdout and stderr go to the host, in bounded pieces', () => {

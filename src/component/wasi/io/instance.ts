@@ -25,6 +25,14 @@ export class WasiInstance {
     return this.#closed;
   }
 
+  /**
+   * Why the guest must not run on: it was to wait in sync mode, exited, took too much, or is closed. To be asked after a
+   * call that seems to have gone well: a guest with exception handling can catch what an import throws.
+   */
+  get failure(): unknown {
+    return this.#failure;
+  }
+
   /** Throws InstanceClosed after close: nothing that has to be freed may be made then. */
   check(): void {
     if (this.#closed) throw new InstanceClosed();
@@ -33,7 +41,9 @@ export class WasiInstance {
   /** Counts a new resource. Throws WasiTrap over RESOURCES_MAX, InstanceClosed after close. */
   take(): void {
     this.check();
-    if (this.#resources >= RESOURCES_MAX) throw new WasiTrap(`more than ${RESOURCES_MAX} WASI resources`);
+    if (this.#resources >= RESOURCES_MAX) {
+      throw this.fail(new WasiTrap(`more than ${RESOURCES_MAX} WASI resources`));
+    }
     this.#resources++;
   }
 
@@ -71,11 +81,12 @@ export class WasiInstance {
     });
   }
 
-  /** Ends the calls in `guard`, those to come included; the first reason stays. */
-  fail(reason: unknown): void {
+  /** Ends the calls in `guard`, those to come included; the first reason stays. Returns this one, to be thrown. */
+  fail<T>(reason: T): T {
     this.#failure ??= reason;
     for (const reject of this.#calls) reject(reason);
     this.#calls.clear();
+    return reason;
   }
 
   /**
@@ -83,7 +94,7 @@ export class WasiInstance {
    * `what`: the WIT function that waits, for the message.
    */
   wait(what: string, things: readonly Readiness[]): Promise<void> {
-    if (this.mode === 'sync') throw new WouldWait(what);
+    if (this.mode === 'sync') throw this.fail(new WouldWait(what));
     return new Promise((resolve, reject) => {
       if (this.#closed) return reject(new InstanceClosed());
       const done = () => {

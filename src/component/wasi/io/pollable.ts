@@ -79,8 +79,7 @@ function waiting<T>(
   attempt: () => T | undefined,
 ): T | Promise<T> {
   const failed = (error: unknown): never => {
-    instance.fail(error);
-    throw error;
+    throw instance.fail(error);
   };
   try {
     const value = instance.until(name, things, attempt);
