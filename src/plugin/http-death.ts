@@ -1,8 +1,7 @@
 import type { HttpGuest } from '../component/http/guest.ts';
-import { WasiTrap } from '../component/wasi/index.ts';
 import { GuestError, ModuleError, PluginError } from '../errors.ts';
 import type { Context } from './context.ts';
-import { Forbidden, guestError } from './death.ts';
+import { guestError } from './death.ts';
 
 const PAGE = 65_536;
 
@@ -25,9 +24,7 @@ export function httpDeath(
     const text = `computed longer than a hundred times limits.callTime (${context.limits.callTime} ms) for one request`;
     return new GuestError('GUEST_TIMEOUT', context.name, callback, text, { cause: error });
   }
-  // Its text says what the guest did, and is no fault of ours.
-  const cause = error instanceof WasiTrap ? new Forbidden(error.message, { cause: error }) : error;
-  return guestError(cause, context, callback, death === 'interrupted', guest !== undefined && isFull(guest));
+  return guestError(error, context, callback, death === 'interrupted', guest !== undefined && isFull(guest));
 }
 
 function isFull({ memories }: HttpGuest): boolean {

@@ -38,6 +38,8 @@ export class WasiHttpContext implements TakenContext, HandlerHost {
   #killed = false;
   /** The stream is over. */
   #over = false;
+  /** The plugin counts it no more. */
+  #left = false;
   #timer: NodeJS.Timeout;
 
   constructor(plugin: WasiHttpPlugin, stream: TakenStream, guest: GuestWithOutput) {
@@ -132,7 +134,9 @@ export class WasiHttpContext implements TakenContext, HandlerHost {
     const { authority } = this.#stream.requestHeaders;
     const wanted = request.authority() ?? '';
     const own = wanted === '' || wanted.toLowerCase() === authority.toLowerCase();
-    if (!own || this.#pending !== undefined) return this.#requests.send(request, wanted, options);
+    if (!own || this.#pending !== undefined) {
+      return this.#requests.send(request, own ? authority : wanted, own, options);
+    }
     const pending = new PendingResponse();
     const outflow = request.outflow;
     this.#pending = pending;
@@ -288,6 +292,8 @@ export class WasiHttpContext implements TakenContext, HandlerHost {
   }
 
   #gone(): void {
+    if (this.#left) return;
+    this.#left = true;
     clearTimeout(this.#timer);
     this.#plugin.contextGone();
   }

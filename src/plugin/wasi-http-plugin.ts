@@ -146,7 +146,9 @@ export class WasiHttpPlugin implements LoadedPlugin {
 
   /** A guest died while it handled a request. Gives what is to be told of it. */
   died(error: unknown, guest: HttpGuest): Error {
-    const death = httpDeath(error, new Context(0, this.state), `${HANDLER}.handle`, guest);
+    const context = new Context(0, this.state);
+    context.callTime = this.options.limits.callTime;
+    const death = httpDeath(error, context, `${HANDLER}.handle`, guest);
     reportGuestError(this.state.log, death);
     if (death instanceof GuestError) {
       this.state.backOff.failed();

@@ -32,14 +32,18 @@ export class OwnRequests {
     return false;
   }
 
-  /** Throws ErrorCode. `authority` empty: a second request down the chain. */
-  send(request: OutgoingRequest, authority: string, options: RequestOptions | undefined): PendingResponse {
+  /** Throws ErrorCode. `second`: it would go down the chain, but one has. */
+  send(
+    request: OutgoingRequest,
+    authority: string,
+    second: boolean,
+    options: RequestOptions | undefined,
+  ): PendingResponse {
     const { upstreams, options: config, state } = this.#plugin;
-    const granted = config.capabilities.upstreams;
-    const upstream = authority === '' ? undefined : upstreams?.find(authority.toLowerCase(), granted);
+    const upstream = upstreams?.find(authority.toLowerCase(), config.capabilities.upstreams);
     if (upstreams === undefined || upstream === undefined) {
-      const what = authority === '' ? 'a second request down the chain' : `a request to ${authority}`;
-      state.denied(what, 'capabilities.upstreams: [the name of an upstream]');
+      const what = second ? 'a second request down the chain' : `a request to ${authority}`;
+      state.denied(what, `capabilities: {upstreams: [NAME]}, of an upstream with the endpoint ${authority},`);
       throw DENIED;
     }
     if (this.#calls.size >= OWN_REQUESTS_MAX) throw { tag: 'connection-limit-reached' } satisfies ErrorCode;

@@ -283,7 +283,8 @@ export class RequestSide implements BodySource {
     const { req, res } = this.#exchange;
     if (this.#expectsContinue) {
       this.#expectsContinue = false;
-      res.writeContinue();
+      // A filter may have answered before it asks: then the client has been told.
+      if (!res.headersSent) res.writeContinue();
     }
     req.on('data', (chunk: Buffer) => this.#onData(chunk));
     req.on('end', () => this.#onEnd());

@@ -77,7 +77,7 @@ export class HttpGuest implements HandlerHost {
     this.#host = host;
     this.instance.isHead = line.method === 'HEAD';
     const request = new IncomingRequest(this.instance, line, raw, body);
-    await this.#handle(request, new ResponseOutparam(this.instance, this));
+    await this.instance.wasi.guard(this.#handle(request, new ResponseOutparam(this.instance, this)));
   }
 
   /** Bytes of a body went through it. */
