@@ -160,7 +160,7 @@ test('sync: what would have to wait is a trap, what need not wait is not', () =>
     assert.throws(wait, /the filter waits in a callback, which can't be; a wasi:http component can/);
     assert.throws(wait, WebAssembly.RuntimeError);
   }
-  assert.ok(instance.failure instanceof WouldWait);
+  assert.ok((instance.failure as unknown) instanceof WouldWait);
   assert.deepEqual(poll(instance, [pollable, new Pollable(instance, () => undefined)]), Uint32Array.of(1));
   pipe.feed('ab');
   assert.equal(pollable.block(), undefined);
