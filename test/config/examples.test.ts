@@ -99,3 +99,25 @@ test('config/rewrite.yaml: both bodies are rewritten', async () => {
   });
   assert.equal(echo.body, 'card=*** someone@example.com');
 });
+
+test('config/components.yaml: components and a module in one chain, each of them shows', async () => {
+  await using running = new Running(['run', 'config/components.yaml', '--port', '0']);
+  const { response, echo } = await echoed(await running.url());
+  assert.deepEqual(echo.headers['x-hello'], ['from a component in Rust']);
+  assert.equal(response.headers.get('x-served-by'), 'weir');
+  assert.equal(response.headers.get('x-also-served-by'), 'JavaScript');
+  assert.equal(response.headers.get('x-content-type-options'), 'nosniff');
+});
+
+test('config/plugs.yaml: tokens open what their scopes say', async () => {
+  await using running = new Running(['run', 'config/plugs.yaml', '--port', '0']);
+  const url = `${await running.url()}/notes`;
+  const as = (name: string) => ({ headers: { authorization: `Bearer ${name}-token`, 'x-subject': 'root' } });
+  assert.equal((await fetch(url)).status, 401);
+  assert.equal((await fetch(url, as('carl'))).status, 401);
+  assert.deepEqual((await echoed(url, as('bert'))).echo.headers['x-subject'], ['bert']);
+  assert.equal((await fetch(url, { ...as('bert'), method: 'POST', body: 'new=note' })).status, 401);
+  const { echo } = await echoed(url, { ...as('anna'), method: 'POST', body: 'new=note' });
+  assert.deepEqual(echo.headers['x-subject'], ['anna']);
+  assert.equal(echo.body, 'new=note');
+});
