@@ -40,14 +40,24 @@ if (values.help) {
 const rounds = Number(values.rounds);
 const amount = Number(values.amount);
 const connections = Number(values.connections);
-const filter = new URL('../filters/rust/add-header/add-header.wasm', import.meta.url).pathname;
+const shipped = (name: string) => new URL(`../filters/rust/${name}/${name}.wasm`, import.meta.url).pathname;
+const filter = shipped('add-header');
+const component = shipped('add-header-component');
+const NO_FILTER = 'weir, no filter';
+const MODULE = 'weir, 1 Rust header filter';
+const MODULES = 'weir, 3 Rust header filters';
+const COMPONENT = 'weir, 1 Rust header component';
+const COMPONENTS = 'weir, 3 Rust header components';
 
 const targets: readonly Target[] = [
   { name: 'bare node:http + undici', script: 'bare-undici.ts', args: [] },
   { name: 'http-proxy alone', script: 'http-proxy.ts', args: [] },
-  { name: 'weir, no filter', script: 'weir.ts', args: ['undici'] },
-  { name: 'weir, 1 Rust header filter', script: 'weir.ts', args: ['undici', filter] },
-  { name: 'weir, 3 Rust header filters', script: 'weir.ts', args: ['undici', filter, filter, filter] },
+  { name: NO_FILTER, script: 'weir.ts', args: ['undici'] },
+  { name: MODULE, script: 'weir.ts', args: ['undici', filter] },
+  { name: MODULES, script: 'weir.ts', args: ['undici', filter, filter, filter] },
+  { name: COMPONENT, script: 'weir.ts', args: ['undici', component] },
+  { name: COMPONENTS, script: 'weir.ts', args: ['undici', component, component, component] },
+  { name: 'weir, wasi:http component', script: 'weir.ts', args: ['undici', shipped('http-greeter')] },
   { name: 'weir, http-proxy, no filter', script: 'weir.ts', args: ['http-proxy'] },
 ];
 
@@ -132,8 +142,11 @@ const rows = running.map(run => {
   };
 });
 console.table(rows);
-const [plain, one, three] = running.slice(2, 5).map(run => median(run.cpu)) as [number, number, number];
-console.log(
-  `one Rust header filter: ${(one - plain).toFixed(1)} µs per request; three: ${(three - plain).toFixed(1)} µs`,
-);
+/** µs that the filters of a target add. */
+const added = (name: string) => {
+  const cost = (target: string) => median(running.find(run => run.target.name === target)!.cpu);
+  return (cost(name) - cost(NO_FILTER)).toFixed(1);
+};
+console.log(`one Rust header filter: ${added(MODULE)} µs per request; three: ${added(MODULES)} µs`);
+console.log(`the same as components: ${added(COMPONENT)} µs; three: ${added(COMPONENTS)} µs`);
 process.exit(failed ? 1 : 0);

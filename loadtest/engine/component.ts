@@ -5,6 +5,8 @@
  *     node loadtest/engine/component.ts [--seconds 50] [--only NAME] [--json]
  */
 import { readFile } from 'node:fs/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { PluginChain } from '../../src/chain/chain.ts';
 import { sha256 } from '../../src/engine/compile.ts';
 import { Interrupter } from '../../src/engine/interrupt/interrupter.ts';
@@ -26,6 +28,7 @@ import {
 const TURN = 15_000;
 const WARM_UP = 400_000;
 const STARTS = 400;
+const HEAP_INSTANCES = 100;
 
 const { seconds, json, chosen } = options('node loadtest/engine/component.ts');
 const [base] = SHIPPED as [Shipped];
@@ -67,10 +70,27 @@ function starts(compiled: CompiledFilter, straight: boolean): number[] {
   return times.slice(STARTS >> 2);
 }
 
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc') as () => void;
+
+/** Bytes of JavaScript heap that an instance keeps. */
+function heapOf(compiled: CompiledFilter, straight: boolean): number {
+  const registry = new VmRegistry({ log: NO_LOG, interrupter, straight });
+  const start = (i: number) => registry.start(compiled, { ...pluginOptions(base), vmId: `heap ${i}` });
+  start(-1);
+  collect();
+  const before = process.memoryUsage().heapUsed;
+  const plugins = Array.from({ length: HEAP_INSTANCES }, (_, i) => start(i));
+  collect();
+  const bytes = (process.memoryUsage().heapUsed - before) / HEAP_INSTANCES;
+  for (const plugin of plugins) plugin.close();
+  return bytes;
+}
+
 const rows = [];
 const turns: (() => number)[] = [];
 const results: string[] = [];
-const facts: { size: number; start: number[]; memory: number }[] = [];
+const facts: { size: number; start: number[]; memory: number; heap: number }[] = [];
 for (const { name, file, straight } of SUBJECTS) {
   progress(name);
   const compiled = await compiledOf(file);
@@ -90,14 +110,20 @@ for (const { name, file, straight } of SUBJECTS) {
     for (let i = 0; i < count; i++) exchange(chain, base);
     return (cpuTime() - start) / count;
   });
-  facts.push({ size: compiled.size, start: starts(compiled, straight), memory: plugin.vms()[0]!.memorySize });
+  const { memorySize: memory } = plugin.vms()[0]!;
+  facts.push({
+    size: compiled.size,
+    start: starts(compiled, straight),
+    memory,
+    heap: heapOf(compiled, straight),
+  });
 }
 if (new Set(results).size > 1) throw new Error(`results differ: ${results.join(' | ')}`);
 progress('measuring');
 const rounds = interleave(turns, seconds);
 progress('');
 for (const [i, { name }] of SUBJECTS.entries()) {
-  const { size, start, memory } = facts[i]!;
+  const { size, start, memory, heap } = facts[i]!;
   rows.push({
     name,
     'µs/request': median(rounds.map(round => round[i]!)).toFixed(2),
@@ -105,6 +131,7 @@ for (const [i, { name }] of SUBJECTS.entries()) {
     'start p50 ms': median(start).toFixed(3),
     'start p99 ms': quantile(start, 0.99).toFixed(3),
     'memory KiB': memory / 1024,
+    'JS heap KiB': (heap / 1024).toFixed(1),
     'code KiB': Math.round(size / 1024),
   });
 }
