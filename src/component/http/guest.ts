@@ -6,7 +6,7 @@ import { Segments } from '../../engine/interrupt/segments.ts';
 import type { CompiledComponent } from '../compile.ts';
 import type { ComponentImports } from '../glue.ts';
 import { type CoreInstance, instantiateParts } from '../instance.ts';
-import { type WasiHost, wasiImports } from '../wasi/index.ts';
+import { type WasiHost, type WasiInstance, wasiImports } from '../wasi/index.ts';
 import type { Result } from './bodies.ts';
 import type { ErrorCode } from './error-code.ts';
 import { type HandlerHost, httpImports, ResponseOutparam } from './imports.ts';
@@ -33,10 +33,20 @@ type Handle = (request: IncomingRequest, outparam: ResponseOutparam) => Promise<
 /** Of body bytes that went through a guest, so many renew what it may compute. */
 const RENEWAL_BYTES = 1024 * 1024;
 
+/** Segments of a guest that ends with its instance, wherever it waits: its stack must not stay suspended. */
+class GuestSegments extends Segments {
+  wasi: WasiInstance | undefined;
+
+  override resumed(was: number): boolean {
+    if (this.wasi?.failed === true) this.death ??= 'unwound';
+    return super.resumed(was);
+  }
+}
+
 /** An instance of a `wasi:http/proxy` component: for one request. */
 export class HttpGuest implements HandlerHost {
   readonly instance: HttpInstance;
-  readonly segments: Segments;
+  readonly segments: GuestSegments;
   readonly memories: Memories[] = [];
   readonly #handle: Handle;
   readonly #close: () => void;
@@ -49,7 +59,9 @@ export class HttpGuest implements HandlerHost {
     const outside = wasiImports(spec.wasi, { env, grants, mode: 'jspi' }, wasi);
     this.#close = outside.close;
     this.instance = new HttpInstance(outside.instance, limits);
-    this.segments = new Segments(interrupter, { budget: times.start, total: times.start + times.total });
+    this.segments = new GuestSegments(interrupter, { budget: times.start, total: times.start + times.total });
+    this.segments.wasi = outside.instance;
+    outside.instance.unwinds = true;
     const host = { ...outside.imports, ...httpImports(this.instance, this) } as ComponentImports;
     let memory: WebAssembly.Memory | undefined;
     const instantiate: CoreInstance = (core, given, memories) => {

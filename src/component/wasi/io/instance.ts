@@ -10,6 +10,8 @@ export const RESOURCES_MAX = 4096;
 /** What all WASI resources of one component instance share: whether they may wait, how many there are, its end. */
 export class WasiInstance {
   readonly mode: WaitMode;
+  /** Whoever runs the guest lets it go on no more once `failed` is true: it traps where it is resumed. */
+  unwinds = false;
   readonly #waiting = new Set<(reason: InstanceClosed) => void>();
   readonly #atClose = new Set<() => void>();
   readonly #calls = new Set<(reason: unknown) => void>();
@@ -36,6 +38,11 @@ export class WasiInstance {
   /** Throws InstanceClosed after close: nothing that has to be freed may be made then. */
   check(): void {
     if (this.#closed) throw new InstanceClosed();
+  }
+
+  /** It was closed, or something failed that jco loses: its guest must not go on. */
+  get failed(): boolean {
+    return this.#failure !== undefined;
   }
 
   /** Counts a new resource. Throws WasiTrap over RESOURCES_MAX, InstanceClosed after close. */

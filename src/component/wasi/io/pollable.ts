@@ -34,8 +34,12 @@ export class Pollable {
 
   /** `[method]pollable.block`. Throws WouldWait in sync mode when it isn't ready. */
   block(): undefined | Promise<undefined> {
-    const ready = waiting(this.#instance, 'wasi:io/poll#[method]pollable.block', [this.#readiness], () =>
-      this.#readiness.now ? true : undefined,
+    const ready = waiting(
+      this.#instance,
+      'wasi:io/poll#[method]pollable.block',
+      [this.#readiness],
+      () => (this.#readiness.now ? true : undefined),
+      true,
     );
     return ready === true ? undefined : ready.then(() => undefined);
   }
@@ -58,28 +62,40 @@ export function poll(
 ): Uint32Array | Promise<Uint32Array> {
   const name = 'wasi:io/poll#poll';
   const things: Readiness[] = [];
-  return waiting(instance, name, things, () => {
-    if (pollables.length === 0 || pollables.length > POLL_MAX) {
-      throw new WasiTrap(`${name} of ${pollables.length} pollables: 1 to ${POLL_MAX}`);
-    }
-    if (things.length === 0) things.push(...pollables.map(pollable => pollable.readiness));
-    const ready: number[] = [];
-    things.forEach((thing, i) => {
-      if (thing.now) ready.push(i);
-    });
-    return ready.length > 0 ? Uint32Array.from(ready) : undefined;
-  });
+  return waiting(
+    instance,
+    name,
+    things,
+    () => {
+      if (pollables.length === 0 || pollables.length > POLL_MAX) {
+        throw new WasiTrap(`${name} of ${pollables.length} pollables: 1 to ${POLL_MAX}`);
+      }
+      if (things.length === 0) things.push(...pollables.map(pollable => pollable.readiness));
+      const ready: number[] = [];
+      things.forEach((thing, i) => {
+        if (thing.now) ready.push(i);
+      });
+      return ready.length > 0 ? Uint32Array.from(ready) : undefined;
+    },
+    new Uint32Array(0),
+  );
 }
 
-/** Asks until there is an answer. What fails is told to the instance too: jco's glue loses it, see guard. */
+/**
+ * Asks until there is an answer. What fails is told to the instance: jco's glue loses it, see guard, and the guest would
+ * be suspended for ever. Where `unwinds` says so, it gets `lost` instead.
+ */
 function waiting<T>(
   instance: WasiInstance,
   name: string,
   things: readonly Readiness[],
   attempt: () => T | undefined,
+  lost: T,
 ): T | Promise<T> {
-  const failed = (error: unknown): never => {
-    throw instance.fail(error);
+  const failed = (error: unknown): T => {
+    instance.fail(error);
+    if (!instance.unwinds) throw error;
+    return lost;
   };
   try {
     const value = instance.until(name, things, attempt);
