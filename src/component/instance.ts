@@ -1,5 +1,6 @@
 import type { CompiledModule } from '../engine/compile.ts';
 import { type Memories, makeMemories } from '../engine/instantiate.ts';
+import { ModuleError } from '../errors.ts';
 import type { Part } from './compile.ts';
 import type { ComponentExports, ComponentImports } from './glue.ts';
 
@@ -28,9 +29,11 @@ export function instantiateParts(
   instantiate: CoreInstance = plainCore,
 ): ComponentExports {
   const made: ComponentExports[] = [];
+  const instances = new Instances();
   for (const part of parts) {
     const core = (name: string): CompiledModule => part.cores.get(name)!;
     const exports = part.glue.instantiate(core, importsOf(part, host, made), (module, given = {}) => {
+      instances.add(module);
       const own = makeMemories(module, interrupt);
       memories.push(own);
       return { exports: instantiate(module, given, own) };
@@ -38,6 +41,33 @@ export function instantiateParts(
     made.push(exports);
   }
   return made.at(-1)!;
+}
+
+/** Core instances of one composition, each with tables of its own. */
+const INSTANCES_MAX = 256;
+
+/** What limits are counted by: a core module's share of the memory is for one instance. */
+class Instances {
+  readonly #withMemory = new Set<CompiledModule>();
+  #count = 0;
+
+  /** @throws ModuleError MODULE_LIMIT */
+  add(module: CompiledModule): void {
+    if (++this.#count > INSTANCES_MAX) {
+      throw new ModuleError(
+        'MODULE_LIMIT',
+        `the component has more than ${INSTANCES_MAX} instances of core modules`,
+      );
+    }
+    if (module.facts.memories.length === 0) return;
+    if (this.#withMemory.has(module)) {
+      throw new ModuleError(
+        'MODULE_LIMIT',
+        'the component has several instances of a core module with a memory, which limits.memory counts once',
+      );
+    }
+    this.#withMemory.add(module);
+  }
 }
 
 function importsOf(

@@ -12,6 +12,7 @@ import type { CompiledModule } from '../engine/compile.ts';
 import type { Memories } from '../engine/instantiate.ts';
 import type { Interrupter } from '../engine/interrupt/interrupter.ts';
 import { GuestMemory } from '../engine/memory.ts';
+import { ModuleError } from '../errors.ts';
 import type { Callbacks } from './callbacks.ts';
 import type { ComponentSpec } from './component-spec.ts';
 import { guarded } from './death.ts';
@@ -34,11 +35,19 @@ export class ComponentVm extends Vm implements CoreGuest {
   constructor(spec: ComponentSpec, state: PluginState, interrupter: Interrupter) {
     super(spec, state, interrupter);
     let callbacks: Callbacks | undefined;
+    let refused: ModuleError | undefined;
     const run = () => {
-      callbacks = this.#instantiate(spec);
+      try {
+        callbacks = this.#instantiate(spec);
+      } catch (error) {
+        // No fault of ours, nor of what ran.
+        if (!(error instanceof ModuleError)) throw error;
+        refused = error;
+      }
       return 0;
     };
     this.call(this.starting, 'instantiation', run, 0, 0, 0);
+    if (refused !== undefined) throw refused;
     this.callbacks = callbacks!;
   }
 
