@@ -44,11 +44,12 @@ const CODES: Partial<Record<DeathKind, string>> = {
 
 const nameOf = (i: number) => `evil-${i}`;
 
-/** A Weir with all of these filters, each on a route of its own: /evil-0/, /evil-1/ and so on. */
+/** A Weir with all of these filters, each on a route of its own: /evil-0/, /evil-1/ and so on. `cache`: a directory. */
 export function startAll(
   t: Pick<TestContext, 'after'>,
   cases: readonly Pick<Case, 'guest' | 'filter'>[],
   suffix: string,
+  cache: string | false = false,
 ): Promise<TestWeir> {
   const evil = cases.map(({ guest = 'script', filter }, i): [string, FilterInput] => {
     const module = guest.startsWith('/') ? guest : `test/hostile/guests/components/${guest}${suffix}.wasm`;
@@ -66,6 +67,7 @@ export function startAll(
       { match: { path: '/good' }, upstream: 'app', filters: ['headers', 'served'] },
       { upstream: 'app' },
     ],
+    modules: { cache: { directory: cache } },
   });
 }
 
