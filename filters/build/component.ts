@@ -39,7 +39,7 @@ function isComponent(bytes: Uint8Array): boolean {
 /** The component around a core module; a component stays what it is. */
 export async function toComponent(
   root: string,
-  component: Component,
+  component: Pick<Component, 'world' | 'adapter'>,
   built: Uint8Array,
 ): Promise<Uint8Array> {
   if (isComponent(built)) return built;
