@@ -16,8 +16,12 @@
         (br_if $done (i32.eqz (local.get $count)))
         (local.set $size (i32.load offset=4 (local.get $iovs)))
         (local.set $total (i32.add (local.get $total) (local.get $size)))
-        ;; Not the line ends, which the runtime writes by themselves.
-        (if (i32.gt_u (local.get $size) (i32.const 1))
+        ;; Not the spaces and line ends that the runtime writes by themselves.
+        (if (i32.or
+              (i32.gt_u (local.get $size) (i32.const 1))
+              (i32.and
+                (local.get $size)
+                (i32.gt_u (i32.load8_u (i32.load (local.get $iovs))) (i32.const 0x20))))
           (then
             (call $log
               (select (i32.const 5) (i32.const 2) (i32.eq (local.get $fd) (i32.const 2)))
