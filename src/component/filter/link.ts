@@ -3,6 +3,9 @@ import type { Part } from '../compile.ts';
 import { CALL_TYPES, CALLBACK_TYPES, REALLOC_TYPE } from './signatures.ts';
 import { PACKAGE } from './types.ts';
 
+/** Before the name of a function: what is called with its result, when that was taken. */
+const POST = 'cabi_post_';
+
 /**
  * The one core module of a component that is the filter, when its imports and exports may go straight to the host, past
  * jco's glue; undefined when something may stand between (a composition), or anything is not as tools make it.
@@ -22,9 +25,12 @@ export function filterCore(
   );
   if (!hasMemory || exports['cabi_realloc'] !== REALLOC_TYPE) return undefined;
   for (const [name, type] of Object.entries(exports)) {
-    if (!name.startsWith(PACKAGE)) continue;
-    const [from, item = ''] = name.split('#');
-    const wanted = CALLBACK_TYPES[item];
+    const isPost = name.startsWith(POST);
+    const id = isPost ? name.slice(POST.length) : name;
+    if (!id.startsWith(PACKAGE)) continue;
+    const [from, item = ''] = id.split('#');
+    const called = CALLBACK_TYPES[item];
+    const wanted = isPost && called !== undefined ? `${called.split(':')[1]}:` : called;
     if (from !== exported || (wanted !== undefined && wanted !== type)) return undefined;
   }
   let index = 0;

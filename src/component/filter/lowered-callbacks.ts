@@ -19,8 +19,18 @@ export function loweredCallbacks(
   name: string,
 ): FilterCallbacks | undefined {
   let missing = false;
-  const optional = (item: string): CoreFunction | undefined =>
-    exports[`${name}#${item}`] as CoreFunction | undefined;
+  const core = (item: string) => exports[`${name}#${item}`] as CoreFunction | undefined;
+  const after = (item: string) => exports[`cabi_post_${name}#${item}`] as CoreFunction | undefined;
+  const optional = (item: string): CoreFunction | undefined => {
+    const [found, post] = [core(item), after(item)];
+    if (found === undefined || post === undefined) return found;
+    // It has to be told that its result was taken: StarlingMonkey traps in the next call otherwise.
+    return (...args) => {
+      const result = found(...args);
+      post(result);
+      return result;
+    };
+  };
   const required = (item: string): CoreFunction => {
     const found = optional(item);
     if (found === undefined) missing = true;
@@ -29,8 +39,9 @@ export function loweredCallbacks(
 
   const newPlugin = required('[constructor]plugin-context');
   const newStream = required('[method]plugin-context.create-http-context');
-  const start = required('[method]plugin-context.on-vm-start');
-  const configure = required('[method]plugin-context.on-configure');
+  // These give memory, which is read before they are told.
+  const start = core('[method]plugin-context.on-vm-start');
+  const configure = core('[method]plugin-context.on-configure');
   const pluginDone = required('[method]plugin-context.on-done');
   const pluginLog = required('[method]plugin-context.on-log');
   const streamDone = required('[method]http-context.on-done');
@@ -38,13 +49,13 @@ export function loweredCallbacks(
   // A resource may have no destructor.
   const dropPlugin = optional('[dtor]plugin-context');
   const dropStream = optional('[dtor]http-context');
-  if (missing) return undefined;
+  if (missing || start === undefined || configure === undefined) return undefined;
 
   const plugins = new Map<number, number>();
   const streams = new Map<number, number>();
 
   const configured = (item: string, core: CoreFunction, buffer: number): Callback => {
-    const free = exports[`cabi_post_${name}#[method]plugin-context.${item}`] as CoreFunction | undefined;
+    const free = after(`[method]plugin-context.${item}`);
     return id => {
       const config = guest.host.buffer(buffer);
       const size = config?.length ?? 0;
