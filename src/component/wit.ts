@@ -1,3 +1,5 @@
+import { identify } from '../engine/identify.ts';
+import { ModuleError } from '../errors.ts';
 import { withoutVersion } from './interface-name.ts';
 import { readComponent } from './wit-component.ts';
 import type { Entity, Instance } from './wit-scope.ts';
@@ -35,9 +37,12 @@ export interface Wit {
 /**
  * Reads the world of a component from its bytes: jco's and wasm-tools' text has the names of interfaces, but not what
  * is in those of other packages.
- * @throws ModuleError MODULE_MALFORMED, MODULE_UNSUPPORTED, MODULE_LIMIT
+ * @throws ModuleError MODULE_NOT_WASM, MODULE_MALFORMED, MODULE_UNSUPPORTED, MODULE_LIMIT
  */
 export function witOf(bytes: Uint8Array): Wit {
+  if (identify(bytes) !== 'component') {
+    throw new ModuleError('MODULE_UNSUPPORTED', 'this is a core module, where a component was expected');
+  }
   const scope = readComponent(bytes);
   const { imports, exports } = scope;
   const named = new Set<Entity>();

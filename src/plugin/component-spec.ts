@@ -2,7 +2,7 @@ import type { CompiledComponent } from '../component/compile.ts';
 import { filterCore } from '../component/filter/link.ts';
 import { INTERFACES, PACKAGE } from '../component/filter/types.ts';
 import { withoutVersion } from '../component/interface-name.ts';
-import { ungranted } from '../component/wasi/index.ts';
+import { grantsText, ungranted } from '../component/wasi/index.ts';
 import type { Capabilities } from '../config/types.ts';
 import { type CompiledModule, sha256 } from '../engine/compile.ts';
 import type { Interrupter } from '../engine/interrupt/interrupter.ts';
@@ -63,10 +63,9 @@ export function checkedEnv(wasi: readonly string[], { env, capabilities }: Outsi
   const missing = ungranted(wasi, capabilities);
   if (missing.length > 0) {
     const names = missing.map(needed => needed.import).join(', ');
-    const grants = [...new Set(missing.map(({ grant }) => grant))].join(', ');
     throw new ModuleError(
       'MODULE_NOT_GRANTED',
-      `the component imports what it was not granted: ${names} (write capabilities: {${grants}} to grant it)`,
+      `the component imports what it was not granted: ${names} (write ${grantsText(missing)} to grant it)`,
     );
   }
   const granted: Record<string, string> = {};

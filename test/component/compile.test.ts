@@ -91,6 +91,17 @@ test('a composition: those plugged in come first, and its memory limit is for al
   assert.ok(maxima[0]! + maxima[1]! <= memory && maxima[0]! + maxima[1]! > memory - 4 * 65_536);
 });
 
+test('a core module is nothing to plug in, and a text even less', async () => {
+  await assert.rejects(compiled(VERIFY, { plugs: ['rust/add-header/add-header.wasm'] }), {
+    code: 'MODULE_UNSUPPORTED',
+    message: 'plug rust/add-header/add-header.wasm: this is a core module, where a component was expected',
+  });
+  await assert.rejects(compiled(VERIFY, { plugs: ['README.md'] }), {
+    code: 'MODULE_NOT_WASM',
+    message: /^plug README\.md: the file is not WebAssembly/,
+  });
+});
+
 test('what starts with more memory than its limit is refused', async () => {
   await assert.rejects(compiled(ADD_HEADER, { memory: 65_536 }), {
     code: 'MODULE_LIMIT',

@@ -51,6 +51,19 @@ const REACHES: readonly Rule[] = [
   },
 ];
 
+/** The YAML that grants all of them: `capabilities: {clocks: [monotonic, wall], random: true}`. */
+export function grantsText(needed: readonly NeededGrant[]): string {
+  const values = new Map<string, Set<string>>();
+  for (const { grant } of needed) {
+    const [, key = '', value = ''] = /^capabilities\.(\w+): (.*)$/.exec(grant) ?? [];
+    values.set(key, (values.get(key) ?? new Set()).add(value));
+  }
+  const entries = [...values].map(
+    ([key, each]) => `${key}: ${[...each].join(', ').replaceAll('], [', ', ')}`,
+  );
+  return `capabilities: {${entries.join(', ')}}`;
+}
+
 function missing(rules: readonly Rule[], wanted: readonly string[], grants: Capabilities): NeededGrant[] {
   return wanted.flatMap(name => {
     const rule = rules.find(each => each.import.test(name));

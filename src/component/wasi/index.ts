@@ -8,7 +8,7 @@ import { ioImports, type WaitMode, WasiInstance } from './io/index.ts';
 import { RANDOM_IMPORTS } from './random.ts';
 import { socketImports } from './sockets/index.ts';
 
-export { limited, type NeededGrant, ungranted } from './grants.ts';
+export { grantsText, limited, type NeededGrant, ungranted } from './grants.ts';
 export type { WasiHost } from './host.ts';
 export { ASYNC_IMPORTS, type WaitMode, WasiInstance } from './io/index.ts';
 export { InstanceClosed, WasiTrap, WouldWait } from './trap.ts';

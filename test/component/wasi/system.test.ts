@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
+  grantsText,
   limited,
   ungranted,
   WASI_INTERFACES,
@@ -82,6 +83,10 @@ test('imports that need a grant to link, with the line that grants it', () => {
     { import: 'wasi:random/insecure-seed', grant: 'capabilities.random: true' },
     { import: 'wasi:random/random', grant: 'capabilities.random: true' },
   ]);
+  assert.equal(
+    grantsText(ungranted(everything, nothing)),
+    'capabilities: {clocks: [monotonic, wall], random: true}',
+  );
   assert.deepEqual(ungranted(everything, all), []);
   assert.deepEqual(ungranted(['wasi:clocks/wall-clock'], { ...nothing, clocks: ['monotonic'] }).length, 1);
 });
