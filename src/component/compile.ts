@@ -6,7 +6,7 @@ import {
   sha256,
 } from '../engine/compile.ts';
 import type { DiskCache } from '../engine/disk-cache.ts';
-import { memoryLimits } from '../engine/sections.ts';
+import { memoryLimits, sectionsOf } from '../engine/sections.ts';
 import { ModuleError } from '../errors.ts';
 import { keepComponent, keptComponent } from './artefact.ts';
 import { Glue } from './glue.ts';
@@ -32,6 +32,8 @@ export interface Part {
   readonly cores: ReadonlyMap<string, CompiledModule>;
   /** Imports that other parts provide. */
   readonly links: readonly PartLink[];
+  /** It was made of several components: they call each other through jco's glue. */
+  readonly composed: boolean;
 }
 
 /** An import, without its version, and the part and export that it gets. */
@@ -92,9 +94,15 @@ export async function compileComponent(
     }),
   );
   let at = 0;
-  const parts = plan.map(({ wit, links }, i): Part => {
+  const parts = plan.map(({ wit, links, bytes }, i): Part => {
     const { glue, cores: own } = loaded[i]!;
-    return { wit, glue, cores: new Map(own.map(({ name }) => [name, compiled[at++]!])), links };
+    return {
+      wit,
+      glue,
+      cores: new Map(own.map(({ name }) => [name, compiled[at++]!])),
+      links,
+      composed: isComposed(bytes),
+    };
   });
   return { world, parts, sha256: hash, key, size: compiled.reduce((sum, module) => sum + module.size, 0) };
 }
@@ -126,6 +134,18 @@ function planOf({ bytes, plugs }: ComponentSource): { world: World; plan: readon
   refuseUnknownImports('the component', unknownImports(wit, filter, isKnown));
   plan.push({ name: '', bytes, wit, links: linked(filter), waits: world.kind === 'http' });
   return { world, plan };
+}
+
+const CORE_MODULE = 1;
+const COMPONENT = 4;
+
+/** Whether a component within it has code of its own; those that tools make for types don't. */
+function isComposed(component: Uint8Array): boolean {
+  return sectionsOf(component).some(({ id, start, end }) => {
+    if (id !== COMPONENT) return false;
+    const inner = component.subarray(start, end);
+    return sectionsOf(inner).some(section => section.id === CORE_MODULE) || isComposed(inner);
+  });
 }
 
 /** An error says which plug it is about. */

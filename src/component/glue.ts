@@ -15,7 +15,7 @@ export type Instantiate = <T>(
 ) => ComponentExports;
 
 /** Raised when what is done to the glue changes: goes into the names of artefacts on disk. */
-export const GLUE = 2;
+export const GLUE = 3;
 
 /** In place of the global ones: jco asks the environment at every call whether to log, and complains on stderr. */
 const NO_GLOBALS = { WebAssembly };
@@ -32,8 +32,11 @@ const FILE = 'weir-component.js';
 /** It takes a handle that was never given for a free one, and puts it on its list: one by one, without a limit. */
 const REMOVE = /\bfunction rscTableRemove\((\w+),\s*(\w+)\)\s*\{/;
 const KNOWN = 'if(!($2>0&&$2<$1.length>>1))throw new WebAssembly.RuntimeError("unknown handle index "+$2);';
-/** It remembers all resources that ever were, and never asks. */
-const REMEMBER = /\b\w+\._createdReps\.add\(\w+\)/g;
+/** It remembers all resources that ever were, by what their component calls them, and asks only in compositions. */
+const REMEMBER = /\b(\w+)\._createdReps\.add\(\w+\)/g;
+const ASKS = /\._createdReps\.has\(/;
+const REMEMBERED_MAX = 1 << 18;
+const UP_TO = `($1._createdReps.size<${REMEMBERED_MAX}||(()=>{throw new WebAssembly.RuntimeError("more than ${REMEMBERED_MAX} resources in a composition")})(),$&)`;
 
 /** The glue as an expression: a function of what it would take from the global object. */
 function expression(glue: string): string {
@@ -41,7 +44,7 @@ function expression(glue: string): string {
     .replace(/\bexport function instantiate\b/, 'function instantiate')
     .replace(/\bexport const _util\b/, 'const _util')
     .replace(REMOVE, `$&${KNOWN}`)
-    .replace(REMEMBER, '0');
+    .replace(REMEMBER, ASKS.test(glue) ? UP_TO : '0');
   return `(function(globalThis,console,FinalizationRegistry){${body}\n;return instantiate})`;
 }
 

@@ -30,7 +30,7 @@ export function linkComponent({ parts, world }: CompiledComponent, straight: boo
   const sees = INTERFACES[withoutVersion(world.export).slice(PACKAGE.length)]!;
   return {
     exported: world.export,
-    core: straight ? filterCore(part, world.export, imports) : undefined,
+    core: straight && !part.composed ? filterCore(part, world.export, imports) : undefined,
     wasi: wasiOf(parts),
     phases: {
       requestHeaders: true,
