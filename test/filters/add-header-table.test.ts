@@ -233,8 +233,8 @@ for (const [name, form] of Object.entries(FORMS)) {
     return { port: weir.port, upstream };
   };
 
-  describe(`add-header, ${name}`, { skip }, () => {
-    it('does to requests and responses what the table says', async t => {
+  describe(`add-header, ${name}`, () => {
+    it('does to requests and responses what the table says', { skip }, async t => {
       const { port, upstream } = await start(t);
       for (const [i, { what, send = [], upstream: sent = {}, client = {} }] of CASES.entries()) {
         const response = await get(port, `/${i}`, ...send, 'X-Other: \xff\x80');
@@ -250,7 +250,7 @@ for (const [name, form] of Object.entries(FORMS)) {
       }
     });
 
-    it('serves many requests one after the other and at once', async t => {
+    it('serves many requests one after the other and at once', { skip }, async t => {
       const { port } = await start(t);
       for (let round = 0; round < 10; round++) {
         const responses = await Promise.all(Array.from({ length: 20 }, () => get(port, '/7')));
@@ -260,7 +260,7 @@ for (const [name, form] of Object.entries(FORMS)) {
       }
     });
 
-    it('refuses wrong configurations at start, with the reason', async () => {
+    it('refuses wrong configurations at start, with the reason', { skip }, async () => {
       const filters = Object.fromEntries(REFUSED.map(([config], i) => [`fault-${i}`, filter(config)]));
       const config = weirConfig({ filters, routes: [{ upstream: 'app' }] });
       const errors = await checkFilters(config, new MemoryLog());
