@@ -116,7 +116,10 @@ function hosted(fn: Fn, segments: Segments): (...args: unknown[]) => unknown {
 const probe = new WebAssembly.Table({ element: 'anyfunc', initial: 1 });
 
 /** Whether a function is one of a module: around those there may be no JavaScript, which can't be suspended. */
-function isWasm(fn: object): boolean {
+function isWasm(fn: { readonly name?: unknown }): boolean {
+  // Its name is its index (WebAssembly JavaScript Interface, "exported function"): what costs an exception is rare then.
+  const { name } = fn;
+  if (typeof name !== 'string' || !(name.charCodeAt(0) >= 48 && name.charCodeAt(0) <= 57)) return false;
   try {
     probe.set(0, fn);
   } catch {

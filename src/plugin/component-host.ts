@@ -1,13 +1,26 @@
 import { type CompiledComponent, compileComponent } from '../component/compile.ts';
+import type { Interrupter } from '../engine/interrupt/interrupter.ts';
+import type { CompiledComponentFilter } from './compile.ts';
 import { type ComponentLinkage, ComponentSpec, linkComponent } from './component-spec.ts';
 import type { PluginOptions } from './plugin.ts';
+import type { PluginState } from './state.ts';
+import type { Upstreams } from './upstreams.ts';
 import type { VmSpec } from './vm.ts';
+import { WasiHttpPlugin } from './wasi-http-plugin.ts';
 
 /** All that is needed to run components: loaded with the first one. */
 export interface ComponentHost {
   readonly compile: typeof compileComponent;
   /** `straight: false`: all calls go through jco's glue. @throws ModuleError MODULE_NOT_GRANTED */
   spec(compiled: CompiledComponent, options: PluginOptions, straight: boolean): VmSpec;
+  /** One whose world is `http`. @throws ModuleError MODULE_NOT_GRANTED */
+  handler(
+    compiled: CompiledComponentFilter,
+    options: PluginOptions,
+    state: PluginState,
+    interrupter: Interrupter,
+    upstreams: Upstreams | undefined,
+  ): WasiHttpPlugin;
 }
 
 const linkages = new WeakMap<CompiledComponent, ComponentLinkage>();
@@ -28,4 +41,6 @@ export const COMPONENTS: ComponentHost = {
     const linkage = straight ? linkageOf(compiled) : linkComponent(compiled, false);
     return new ComponentSpec(compiled, linkage, options);
   },
+
+  handler: (...args) => new WasiHttpPlugin(...args),
 };

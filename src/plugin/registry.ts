@@ -2,19 +2,22 @@ import { LRUCache } from 'lru-cache';
 import type { HostcallTable } from '../abi/guest.ts';
 import { type Linkage, link } from '../abi/link.ts';
 import type { Capabilities } from '../config/types.ts';
-import type { CompiledModule } from '../engine/compile.ts';
+import type { CompiledCode, CompiledModule } from '../engine/compile.ts';
 import type { Interrupter } from '../engine/interrupt/interrupter.ts';
 import { ModuleError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { WASI_PREVIEW1 } from '../wasi/index.ts';
 import { WASI_TYPES } from '../wasi/signatures.ts';
 import type { CompiledFilter } from './compile.ts';
+import type { FilterCounters } from './counters.ts';
 import { ModuleSpec } from './module-vm.ts';
 import type { PluginOptions, ProxyWasmPlugin } from './plugin.ts';
 import { RequestPlugin } from './request-plugin.ts';
 import { SharedPlugin } from './shared-plugin.ts';
 import { PluginState } from './state.ts';
-import type { Vm, VmSpec } from './vm.ts';
+import type { LoadedPlugin } from './types.ts';
+import type { Upstreams } from './upstreams.ts';
+import type { VmSpec } from './vm.ts';
 import { VmSlot } from './vm-slot.ts';
 
 export interface VmRegistryOptions {
@@ -26,6 +29,31 @@ export interface VmRegistryOptions {
   readonly wasi?: HostcallTable;
   /** False: no component's calls go past jco's glue: what is measured and tested against. Default: true. */
   readonly straight?: boolean;
+  /** Where filters may send requests of their own, if granted. Default: nowhere. */
+  readonly upstreams?: Upstreams | undefined;
+}
+
+/** A plugin that a registry keeps. */
+export interface RegisteredPlugin extends LoadedPlugin {
+  /** What it is made of; with its key. */
+  readonly compiled: CompiledCode;
+  readonly counters: FilterCounters;
+  /** Undefined: it shares its VMs with no other. */
+  readonly vmSlot: VmSlot | undefined;
+  /** Called once, when it has ended. */
+  onEnd: (() => void) | undefined;
+  /** Starts for the first time. @throws GuestError, PluginError, ModuleError */
+  start(): void;
+  /** It takes no new streams and ends with the last that it has. */
+  retire(): void;
+  /** VMs that wait for streams or are shared by them: for metrics. */
+  vms(): readonly Usage[];
+}
+
+/** What a VM takes. */
+export interface Usage {
+  /** Bytes of linear memory, now. */
+  readonly memorySize: number;
 }
 
 function hasGrants(capabilities: Capabilities): boolean {
@@ -41,13 +69,16 @@ export class VmRegistry {
   readonly #linkages = new WeakMap<CompiledModule, Linkage>();
   /** Counters and the like outlive the VMs of a filter: by its name. */
   readonly #states = new Map<string, PluginState>();
-  readonly #plugins = new Set<ProxyWasmPlugin>();
+  readonly #plugins = new Set<RegisteredPlugin>();
   readonly #log: Log;
   readonly #interrupter: Interrupter;
   readonly #wasi: HostcallTable;
   readonly #straight: boolean;
+  readonly #upstreams: Upstreams | undefined;
 
-  constructor({ log, interrupter, maxVms = 256, wasi = WASI_PREVIEW1, straight = true }: VmRegistryOptions) {
+  constructor(options: VmRegistryOptions) {
+    const { log, interrupter, maxVms = 256, wasi = WASI_PREVIEW1, straight = true } = options;
+    this.#upstreams = options.upstreams;
     this.#log = log;
     this.#interrupter = interrupter;
     this.#wasi = wasi;
@@ -69,24 +100,10 @@ export class VmRegistry {
    * Links a module, starts its VM (or takes the one that is there) and the plugin on it.
    * @throws ModuleError when the module is no filter; PluginError or GuestError when it doesn't start
    */
-  start(compiled: CompiledFilter, options: PluginOptions): ProxyWasmPlugin {
-    const spec = this.#spec(compiled, options);
-    const state = this.state(options);
-    let plugin: ProxyWasmPlugin;
-    if (options.isolation === 'request') {
-      plugin = new RequestPlugin(new VmSlot(spec, this.#interrupter), options, state);
-    } else {
-      const { key } = spec;
-      let slot = this.#slots.get(key);
-      if (slot === undefined) {
-        slot = new VmSlot(spec, this.#interrupter, () => {
-          if (this.#slots.peek(key) === slot) this.#slots.delete(key);
-        });
-        this.#slots.set(key, slot);
-        this.#keys.set(slot, key);
-      }
-      plugin = new SharedPlugin(slot, options, state);
-    }
+  start(compiled: CompiledModule, options: PluginOptions): ProxyWasmPlugin;
+  start(compiled: CompiledFilter, options: PluginOptions): RegisteredPlugin;
+  start(compiled: CompiledFilter, options: PluginOptions): RegisteredPlugin {
+    const plugin = this.#plugin(compiled, options);
     plugin.onEnd = () => this.#plugins.delete(plugin);
     this.#plugins.add(plugin);
     try {
@@ -96,6 +113,28 @@ export class VmRegistry {
       throw error;
     }
     return plugin;
+  }
+
+  /** @throws ModuleError */
+  #plugin(compiled: CompiledFilter, options: PluginOptions): RegisteredPlugin {
+    const state = this.state(options);
+    if ('host' in compiled && compiled.world.kind === 'http') {
+      return compiled.host.handler(compiled, options, state, this.#interrupter, this.#upstreams);
+    }
+    const spec = this.#spec(compiled, options);
+    if (options.isolation === 'request') {
+      return new RequestPlugin(new VmSlot(spec, this.#interrupter), options, state);
+    }
+    const { key } = spec;
+    let slot = this.#slots.get(key);
+    if (slot === undefined) {
+      slot = new VmSlot(spec, this.#interrupter, () => {
+        if (this.#slots.peek(key) === slot) this.#slots.delete(key);
+      });
+      this.#slots.set(key, slot);
+      this.#keys.set(slot, key);
+    }
+    return new SharedPlugin(slot, options, state);
   }
 
   /** @throws ModuleError */
@@ -131,17 +170,17 @@ export class VmRegistry {
   }
 
   /** The plugin's VM is in use: others end before it. */
-  touch(plugin: ProxyWasmPlugin): void {
-    const key = this.#keys.get(plugin.vmSlot);
+  touch({ vmSlot }: RegisteredPlugin): void {
+    const key = vmSlot && this.#keys.get(vmSlot);
     if (key !== undefined) this.#slots.get(key);
   }
 
   /** A number from the VMs of each filter that has any: for metrics. */
-  *usage(read: (vms: readonly Vm[]) => number): Iterable<[labels: [filter: string], value: number]> {
+  *usage(read: (vms: readonly Usage[]) => number): Iterable<[labels: [filter: string], value: number]> {
     for (const plugin of this.#plugins) yield [[plugin.name], read(plugin.vms())];
   }
 
-  #retire(which: (plugin: ProxyWasmPlugin) => boolean): void {
+  #retire(which: (plugin: RegisteredPlugin) => boolean): void {
     for (const plugin of [...this.#plugins]) if (which(plugin)) plugin.retire();
   }
 }

@@ -12,7 +12,10 @@ export interface OwnRequest {
   readonly headers: RawFields;
   /** Bytes of the body; 0 none, -1 not known. */
   readonly length: number;
-  /** In ms; undefined: as the upstream's configuration says, which is also the longest. */
+  /**
+   * In ms; undefined: as the upstream's configuration says, which is also the longest. Connecting has no limit of its own:
+   * `connect` is added to `firstByte`.
+   */
   readonly timeouts: {
     readonly connect: number | undefined;
     readonly firstByte: number | undefined;

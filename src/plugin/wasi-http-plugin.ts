@@ -1,18 +1,19 @@
-import type { CompiledComponent } from '../component/compile.ts';
 import { type GuestSpec, HttpGuest } from '../component/http/guest.ts';
 import type { LimitName } from '../config/types.ts';
 import type { Interrupter } from '../engine/interrupt/interrupter.ts';
 import { GuestError, PluginError } from '../errors.ts';
 import { LineBuffer } from '../wasi/stdio.ts';
+import type { CompiledComponentFilter } from './compile.ts';
 import { checkedEnv, wasiOf } from './component-spec.ts';
 import { Context } from './context.ts';
 import type { FilterCounters } from './counters.ts';
 import { Exit, reportGuestError } from './death.ts';
 import { httpDeath } from './http-death.ts';
 import type { PluginOptions } from './plugin.ts';
+import type { RegisteredPlugin } from './registry.ts';
 import type { PluginState } from './state.ts';
 import type { TakenContext, TakenStream } from './taken.ts';
-import type { FilterContext, LoadedPlugin, Phases } from './types.ts';
+import type { FilterContext, Phases } from './types.ts';
 import type { Upstreams } from './upstreams.ts';
 import { WasiHttpContext } from './wasi-http-context.ts';
 
@@ -31,6 +32,9 @@ const HANDLER = 'wasi:http/incoming-handler';
 /** What a guest may compute for one request, and again for each mebibyte of bodies: so many times `limits.callTime`. */
 const CALLS_PER_REQUEST = 100;
 
+/** So many requests also pay for what V8 compiles when it first runs: until then a stretch may take `limits.startTime`. */
+const COLD_REQUESTS = 3;
+
 const INFO = 2;
 const ERROR = 4;
 
@@ -44,7 +48,7 @@ export interface GuestWithOutput {
  * A component of the world `wasi:http/proxy` as a filter. Each request gets an instance that no other has seen and none
  * will see; instances are made between requests, and kept ready.
  */
-export class WasiHttpPlugin implements LoadedPlugin {
+export class WasiHttpPlugin implements RegisteredPlugin {
   readonly name: string;
   readonly phases = PHASES;
   readonly seenChanging: [boolean, boolean] = [false, false];
@@ -52,7 +56,9 @@ export class WasiHttpPlugin implements LoadedPlugin {
   readonly pauseTime: number;
   readonly failOpen: boolean;
   readonly counters: FilterCounters;
-  readonly compiled: CompiledComponent;
+  readonly compiled: CompiledComponentFilter;
+  /** It shares its instances with nobody. */
+  readonly vmSlot = undefined;
   readonly options: PluginOptions;
   readonly state: PluginState;
   /** Undefined: nobody has any, as in an embedded chain. */
@@ -62,6 +68,7 @@ export class WasiHttpPlugin implements LoadedPlugin {
   readonly #ready: GuestWithOutput[] = [];
   #filling: NodeJS.Immediate | undefined;
   #contexts = 0;
+  #handled = 0;
   #closed = false;
   /** It takes no new streams: whoever has it must get another. */
   retired = false;
@@ -70,7 +77,7 @@ export class WasiHttpPlugin implements LoadedPlugin {
 
   /** @throws ModuleError MODULE_NOT_GRANTED */
   constructor(
-    compiled: CompiledComponent,
+    compiled: CompiledComponentFilter,
     options: PluginOptions,
     state: PluginState,
     interrupter: Interrupter,
@@ -134,12 +141,15 @@ export class WasiHttpPlugin implements LoadedPlugin {
       counters.poolMisses++;
       guest = this.#remake();
     }
+    if (this.#handled < COLD_REQUESTS)
+      guest.guest.segments.budget = Math.max(limits.callTime, limits.startTime);
     this.#contexts++;
     counters.contexts++;
     return new WasiHttpContext(this, stream, guest);
   }
 
   contextGone(): void {
+    this.#handled++;
     this.counters.contexts--;
     if (--this.#contexts === 0 && this.retired) this.#end();
   }
@@ -165,9 +175,9 @@ export class WasiHttpPlugin implements LoadedPlugin {
     this.counters.limitHits[limit]++;
   }
 
-  /** Bytes of linear memory of the instances that wait for requests, each. */
-  get memorySizes(): number[] {
-    return this.#ready.map(({ guest }) => guest.memorySize);
+  /** Instances that wait for requests: for metrics. */
+  vms(): readonly HttpGuest[] {
+    return this.#ready.map(({ guest }) => guest);
   }
 
   /** It takes no new streams and ends with the last that it has. */

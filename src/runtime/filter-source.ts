@@ -4,8 +4,7 @@ import { ModuleError, type WeirError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { BrokenPlugin } from '../plugin/broken-plugin.ts';
 import type { CompiledFilter } from '../plugin/compile.ts';
-import type { ProxyWasmPlugin } from '../plugin/plugin.ts';
-import type { VmRegistry } from '../plugin/registry.ts';
+import type { RegisteredPlugin, VmRegistry } from '../plugin/registry.ts';
 import type { LoadedPlugin } from '../plugin/types.ts';
 import { placed } from './start-error.ts';
 
@@ -21,7 +20,7 @@ export class FilterSource {
   readonly config: FilterConfig;
   readonly #loader: Loader;
   readonly #bytes: Uint8Array | undefined;
-  #plugin: ProxyWasmPlugin | undefined;
+  #plugin: RegisteredPlugin | undefined;
   #broken: BrokenPlugin | undefined;
   #loading: Promise<LoadedPlugin> | undefined;
   #closed = false;
@@ -37,7 +36,7 @@ export class FilterSource {
   }
 
   /** The plugin, if one is there that takes streams. */
-  get plugin(): ProxyWasmPlugin | undefined {
+  get plugin(): RegisteredPlugin | undefined {
     return this.#plugin?.retired === false ? this.#plugin : undefined;
   }
 

@@ -8,6 +8,7 @@ import type { WeirError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { type CompiledFilter, compileFilter } from '../plugin/compile.ts';
 import { VmRegistry } from '../plugin/registry.ts';
+import type { Upstreams } from '../plugin/upstreams.ts';
 import { FilterSource, type Loader } from './filter-source.ts';
 import { RouteChain } from './route-chain.ts';
 import { placed } from './start-error.ts';
@@ -71,10 +72,11 @@ export async function loadFilters(
   modules: ModulesConfig,
   log: Log,
   bytes: ReadonlyMap<string, Uint8Array> = new Map(),
+  upstreams?: Upstreams,
 ): Promise<LoadedFilters> {
   const [interrupter, disk] = await Promise.all([Interrupter.ofThread(), openDisk(modules, log)]);
   const { maxVms } = modules.cache;
-  const registry = new VmRegistry({ log, interrupter, maxVms });
+  const registry = new VmRegistry({ log, interrupter, maxVms, upstreams });
   const cache = new ModuleCache<CompiledFilter>({
     ...modules.cache,
     compile: compileFilter,

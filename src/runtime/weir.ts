@@ -6,6 +6,7 @@ import { AdminListener } from './admin.ts';
 import { loadFilters } from './filters.ts';
 import { Metrics } from './metrics.ts';
 import { StartError } from './start-error.ts';
+import { ProxyUpstreams } from './upstreams.ts';
 
 /** A proxy that serves. */
 export interface RunningWeir {
@@ -38,7 +39,8 @@ function urlOf(host: string, port: number): string {
  * @throws StartError with every filter's fault; WeirError LISTEN_FAILED. Nothing stays open then.
  */
 export async function startWeir(config: WeirConfig, log: Log): Promise<RunningWeir> {
-  const { filters, errors } = await loadFilters(filtersInUse(config), config.modules, log);
+  const own = new ProxyUpstreams();
+  const { filters, errors } = await loadFilters(filtersInUse(config), config.modules, log, undefined, own);
   if (errors.length > 0) {
     filters.close();
     throw new StartError(errors);
@@ -51,6 +53,7 @@ export async function startWeir(config: WeirConfig, log: Log): Promise<RunningWe
     log,
     chainOf: route => filters.chain(route.filters),
   });
+  own.use(proxy.upstreams);
   const metrics = new Metrics(filters.loader);
   const admin = config.admin === undefined ? undefined : new AdminListener(config.admin, metrics);
   try {

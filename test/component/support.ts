@@ -3,8 +3,7 @@ import { PluginChain } from '../../src/chain/chain.ts';
 import { sha256 } from '../../src/engine/compile.ts';
 import { Interrupter } from '../../src/engine/interrupt/interrupter.ts';
 import { type CompiledFilter, compileFilter } from '../../src/plugin/compile.ts';
-import type { ProxyWasmPlugin } from '../../src/plugin/plugin.ts';
-import { VmRegistry } from '../../src/plugin/registry.ts';
+import { type RegisteredPlugin, VmRegistry } from '../../src/plugin/registry.ts';
 import { LIMITS, type OptionOverrides, pluginOptions } from '../support/guest.ts';
 import { GuestLog } from '../support/guest-log.ts';
 
@@ -39,7 +38,7 @@ export const ROADS = [
 ] as const;
 
 export interface Started {
-  readonly plugin: ProxyWasmPlugin;
+  readonly plugin: RegisteredPlugin;
   readonly chain: PluginChain;
   readonly log: GuestLog;
   /** What the guest logged since the last call, without levels. */

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openClient, startUpstream } from '../../support/fixtures.ts';
 import { get, request } from '../../support/raw-client.ts';
 import { until } from '../../support/wait.ts';
-import { rig } from './support.ts';
+import { type HttpRig, rig } from './support.ts';
 
 /** Path, status, and what the log says; 0: the connection is reset. */
 const CASES = [
@@ -17,9 +17,17 @@ const CASES = [
   ['/halftrap', 0, /trap: wasm trap/],
 ] as const;
 
+/** One that has run: what is compiled at first has its own limit. */
+async function warm(t: TestContext, options: Parameters<typeof rig>[2]): Promise<HttpRig> {
+  const made = await rig(t, { endpoints: ['echo'] }, options);
+  for (let i = 0; i < 3; i++) await get(made.port, '/text/x');
+  await until(() => made.state.counters.contexts === 0);
+  return made;
+}
+
 for (const [path, status, told] of CASES) {
   it(`${path}: ends the request, says why, and the next one has a new instance`, async t => {
-    const { port, log, state } = await rig(t, { endpoints: ['echo'] }, { limits: { callTime: 50 } });
+    const { port, log, state } = await warm(t, { limits: { callTime: 50 } });
     if (status === 0) await assert.rejects(get(port, path));
     else assert.equal((await get(port, path)).status, status);
     await until(() => state.counters.contexts === 0);
@@ -33,7 +41,7 @@ for (const [path, status, told] of CASES) {
 
 describe('a handler that', () => {
   it('computes for ever in small pieces, uses up its time', async t => {
-    const { port, log } = await rig(t, { endpoints: ['echo'] }, { limits: { callTime: 10 } });
+    const { port, log } = await warm(t, { limits: { callTime: 20 } });
     assert.equal((await get(port, '/mine')).status, 503);
     assert.match(log.at('error')[0]!.message, /computed longer than a hundred times limits.callTime/);
   });
@@ -94,9 +102,17 @@ describe('policies of failure', () => {
     assert.equal(state.counters.refused, 1);
   });
 
+  it('a handler that loops before anything was compiled ends at startTime', async t => {
+    const limits = { callTime: 50, startTime: 300 };
+    const { port, log } = await rig(t, { endpoints: ['echo'] }, { limits });
+    assert.equal((await get(port, '/loop')).status, 503);
+    assert.match(log.at('error')[0]!.message, /ran longer than limits/);
+  });
+
   it('open: skipped while nothing was sent, with the body it had read', async t => {
     const upstream = await startUpstream(t);
-    const { port, state } = await rig(t, { endpoints: [upstream.port] }, { onFailure: 'open' });
+    const limits = { startTime: 200, callTime: 200 };
+    const { port, state } = await rig(t, { endpoints: [upstream.port] }, { onFailure: 'open', limits });
     for (const path of ['/trap', '/loop', '/silent']) {
       const response = await request(
         port,

@@ -1,10 +1,9 @@
 import { readFileSync } from 'node:fs';
 import type { TestContext } from 'node:test';
 import { PluginChain } from '../../../src/chain/chain.ts';
-import type { CompiledComponent } from '../../../src/component/compile.ts';
 import { sha256 } from '../../../src/engine/compile.ts';
 import { Interrupter } from '../../../src/engine/interrupt/interrupter.ts';
-import { compileFilter } from '../../../src/plugin/compile.ts';
+import { type CompiledComponentFilter, compileFilter } from '../../../src/plugin/compile.ts';
 import { PluginState } from '../../../src/plugin/state.ts';
 import type { Plugin } from '../../../src/plugin/types.ts';
 import type { Upstreams } from '../../../src/plugin/upstreams.ts';
@@ -17,16 +16,16 @@ export const GREETER = new URL('../../../filters/rust/http-greeter/http-greeter.
 export const CASES = new URL('../fixtures/http-cases/http-cases.wasm', import.meta.url);
 
 const interrupter = await Interrupter.ofThread();
-const compiled = new Map<string, Promise<CompiledComponent>>();
+const compiled = new Map<string, Promise<CompiledComponentFilter>>();
 
 /** A component as the engine makes it, once per file. */
-export function component(file: URL): Promise<CompiledComponent> {
+export function component(file: URL): Promise<CompiledComponentFilter> {
   const { href } = file;
   let made = compiled.get(href);
   if (made === undefined) {
     const bytes = readFileSync(file);
     const source = { bytes, hash: sha256(bytes), limits: LIMITS, plugs: [], key: href };
-    made = compileFilter(source, undefined) as Promise<CompiledComponent>;
+    made = compileFilter(source, undefined) as Promise<CompiledComponentFilter>;
     compiled.set(href, made);
   }
   return made;
