@@ -234,6 +234,7 @@ export class EmbeddedExchange implements Exchange, RequestSink, ResponseSink {
     // The handler's turn is over, or never comes; what the client sends is still the filter's.
     this.#answered = true;
     this.#handler.mute();
+    this.prepareAnswer();
   }
 
   dropUpstream(): void {
@@ -255,7 +256,11 @@ export class EmbeddedExchange implements Exchange, RequestSink, ResponseSink {
     this.#answered = true;
     this.#handler.mute();
     this.#body?.abandon(this.handed);
+    this.prepareAnswer();
   }
+
+  /** Something other than the handler is about to write to `res`. */
+  protected prepareAnswer(): void {}
 
   /** Nothing of another response is out. */
   protected get canAnswer(): boolean {

@@ -34,8 +34,7 @@ export class UpgradeExchange extends EmbeddedExchange {
     return !this.handed;
   }
 
-  protected override takeAnswer(): void {
-    super.takeAnswer();
+  protected override prepareAnswer(): void {
     const { res } = this;
     if (this.handed || res.socket !== null) return;
     this.#unwatch?.();
