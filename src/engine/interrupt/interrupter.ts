@@ -113,16 +113,19 @@ export class Interrupter {
 
   /** Ends the segment whose guest was unwound, if there is one. Nobody begins anything within it. */
   settle(): void {
-    const open = this.#open;
-    if (open === undefined) return;
-    if (open.inHost) throw new Error('fault of the host: a guest is entered while a segment runs');
+    if (this.#open === undefined) return;
+    if (this.#open.inHost) throw new Error('fault of the host: a guest is entered while a segment runs');
+    this.#died(this.#open);
+  }
+
+  #died(segment: Segment): void {
     this.#open = undefined;
-    open.died(this.#slot.leave());
+    segment.died(this.#slot.leave());
   }
 
   readonly #settleLater = () => {
     this.#settles = false;
-    this.settle();
+    if (this.#open !== undefined) this.#died(this.#open);
   };
 
   /** Starts a watchdog; resolves when it watches. From then on it is replaced when it ends. */

@@ -61,6 +61,7 @@ export class Segments implements Segment {
   entered(): boolean {
     const interrupter = this.#interrupter;
     if (interrupter.open === this) return false;
+    stackLeft(LEVELS);
     interrupter.settle();
     if (this.death !== undefined) throw new PluginError('PLUGIN_DOWN', `the instance is dead: ${this.death}`);
     if (interrupter.inCallback) return false;
@@ -81,6 +82,7 @@ export class Segments implements Segment {
   /** A call that may suspend begins. Gives what `resumed` wants. */
   leaving(): number {
     if (this.#interrupter.open !== this) return CALLBACK;
+    stackLeft(LEVELS);
     const inHost = this.inHost;
     this.inHost = false;
     this.left();
@@ -152,3 +154,14 @@ export class Segments implements Segment {
 const GUEST = 0;
 const HOST = 1;
 const CALLBACK = 2;
+
+/** Several times what begins and ends a segment. */
+const LEVELS = 200;
+
+/**
+ * Throws unless the stack has room for so many calls. A guest chooses how deep it calls us: what fails half done would
+ * leave it running with nobody to watch. What is done afterwards at the same depth has the room too.
+ */
+function stackLeft(levels: number): number {
+  return levels === 0 ? 0 : stackLeft(levels - 1) + 1;
+}
