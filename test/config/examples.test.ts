@@ -121,3 +121,17 @@ test('config/plugs.yaml: tokens open what their scopes say', async () => {
   assert.deepEqual(echo.headers['x-subject'], ['anna']);
   assert.equal(echo.body, 'new=note');
 });
+
+test('config/wasi-http.yaml: the handler answers by itself, and passes on', async () => {
+  await using running = new Running(['run', 'config/wasi-http.yaml', '--port', '0']);
+  const url = await running.url();
+  const hello = await fetch(`${url}/hello`);
+  assert.equal(await hello.text(), 'hello, world\n');
+  assert.equal(hello.headers.get('x-content-type-options'), null);
+  const body = 'x'.repeat(300_000);
+  const { response, echo } = await echoed(`${url}/other`, { method: 'POST', body });
+  assert.deepEqual(echo.headers['x-greeter'], ['request']);
+  assert.equal(echo.body, body);
+  assert.equal(response.headers.get('x-greeter'), 'response');
+  assert.equal(response.headers.get('x-content-type-options'), 'nosniff');
+});
