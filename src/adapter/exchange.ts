@@ -196,7 +196,7 @@ export class EmbeddedExchange implements Exchange, RequestSink, ResponseSink {
 
   beginLocalResponse(): void {
     if (this.#over) return;
-    this.takeAnswer();
+    this.#takeAnswer();
     // A response that the chain doesn't look at is the handler's alone: once begun it can only be broken off.
     if (!this.canAnswer) this.#break();
   }
@@ -205,7 +205,7 @@ export class EmbeddedExchange implements Exchange, RequestSink, ResponseSink {
     const { status, filter, details } = failure;
     this.#context.log.warn({ part: 'filter', filter, status, details }, 'filter failed');
     if (this.#over) return;
-    this.takeAnswer();
+    this.#takeAnswer();
     if (this.canAnswer) this.#client.answer(status, (STATUS_CODES[status] ?? 'error').toLowerCase());
     else this.#break();
   }
@@ -252,7 +252,7 @@ export class EmbeddedExchange implements Exchange, RequestSink, ResponseSink {
   }
 
   /** From here on the handler has no say. */
-  protected takeAnswer(): void {
+  #takeAnswer(): void {
     this.#answered = true;
     this.#handler.mute();
     this.#body?.abandon(this.handed);
