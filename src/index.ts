@@ -11,7 +11,7 @@ export type {
   UpgradeHandler,
 } from './adapter/embedded-chain.ts';
 export { type HttpProxyLike, withFilterChain } from './adapter/http-proxy.ts';
-export type { FilterChainOptions, FilterOptions } from './adapter/options.ts';
+export type { CapabilityOptions, FilterChainOptions, FilterOptions } from './adapter/options.ts';
 export { loadConfig, loadConfigText } from './config/load.ts';
 export type * from './config/types.ts';
 export * from './errors.ts';

@@ -31,7 +31,23 @@ export interface FilterChainOptions {
   readonly log?: Log;
 }
 
-/** One filter: a module and how it is started. */
+/** What a component may reach: nothing of it that isn't named. A chain of one's own has no upstreams. */
+export interface CapabilityOptions {
+  /** Variables of the process's own environment that are passed on. */
+  readonly env?: readonly string[];
+  /** `host` is relative to the working directory; `access` is `read` when left out. */
+  readonly directories?: readonly {
+    readonly host: string;
+    readonly guest: string;
+    readonly access?: 'read' | 'write';
+  }[];
+  /** `host:port` each. */
+  readonly tcp?: readonly string[];
+  readonly clocks?: readonly ('monotonic' | 'wall')[];
+  readonly random?: boolean;
+}
+
+/** One filter: a module or component, and how it is started. */
 export interface FilterOptions {
   /** A path (relative to the working directory), a file: URL, or the module's bytes. */
   readonly module: string | URL | Uint8Array;
@@ -44,8 +60,12 @@ export interface FilterOptions {
   /** Filters with the same vmId, module and vmConfig share one VM. */
   readonly vmId?: string;
   readonly rootId?: string;
-  /** The module's environment; nothing of the process's own is passed on. */
+  /** The module's environment; nothing of the process's own is passed on but what `capabilities.env` names. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Of a component. */
+  readonly capabilities?: CapabilityOptions;
+  /** Components whose exports are handed to this one's imports: paths, as for `module`. */
+  readonly plugs?: readonly (string | URL)[];
   /** True: StopIteration from a header callback stops headers only, not the body. Default: false, as in Envoy. */
   readonly allowOnHeadersStopIteration?: boolean;
   /** Times: milliseconds, or for example `10s`; sizes: bytes, or for example `64KiB`; counts: numbers. */
@@ -132,12 +152,13 @@ function freeName(name: string, taken: ReadonlyMap<string, unknown>): string {
 
 /** A filter as the configuration file has it. */
 function filterInput(filter: FilterOptions): Record<string, unknown> {
-  const { name: _, module, config, vmConfig, limits, restart, ...rest } = filter;
+  const { name: _, module, config, vmConfig, plugs, limits, restart, ...rest } = filter;
   return plain({
     ...rest,
     module: moduleText(module),
     config: payload(config),
     vmConfig: payload(vmConfig),
+    plugs: plugs?.map(moduleText),
     limits: limits && withUnits(limits),
     restart: restart && withUnits(restart),
   });
@@ -156,6 +177,7 @@ function payload(value: unknown): unknown {
 
 /** What stands for a unit in the file: counts have none. */
 const UNITS: Readonly<Record<string, string>> = {
+  moduleSize: 'B',
   memory: 'B',
   functionSize: 'B',
   callTime: 'ms',

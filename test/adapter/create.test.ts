@@ -103,6 +103,45 @@ test('defaults are those of the configuration file', () => {
   assert.deepEqual([given[1]!.env, given[1]!.vmConfig.toString()], [{ A: 'b' }, '[1]']);
 });
 
+test('every limit may be a number: bytes, milliseconds or how many', () => {
+  const defaults = resolveOptions({ filters: [{ module: 'x' }] }).filters[0]!.limits;
+  const [same] = resolveOptions({ filters: [{ module: 'x', limits: defaults }] }).filters;
+  assert.deepEqual(same!.limits, defaults);
+});
+
+test('components: capabilities, plugs by path or URL', async t => {
+  const component = new URL('rust/verify-token/verify-token.wasm', filters);
+  const plug = new URL('rust/static-verifier/static-verifier.wasm', filters);
+  const capabilities = {
+    directories: [{ host: 'data', guest: '/d' }],
+    tcp: ['a:1'],
+    clocks: ['wall'],
+  } as const;
+  const options = { module: component, plugs: [plug, 'x.wasm'], capabilities };
+  const [filter] = resolveOptions({ filters: [options] }).filters;
+  assert.deepEqual(
+    filter!.plugs.map(({ module }) => module),
+    [plug.pathname, `${process.cwd()}/x.wasm`],
+  );
+  assert.deepEqual(filter!.capabilities, {
+    upstreams: [],
+    env: [],
+    directories: [{ host: `${process.cwd()}/data`, guest: '/d', access: 'read' }],
+    tcp: [{ host: 'a', port: 1 }],
+    clocks: ['wall'],
+    random: false,
+  });
+  const chain = await createFilterChain({ filters: [{ module: component, plugs: [plug], config: 'read' }] });
+  const server = createServer(chain.handler((req, res) => res.end(req.headers['x-subject'])));
+  t.after(async () => {
+    await closeServer(server);
+    await chain.close();
+  });
+  const port = await listen(server);
+  assert.equal((await get(port, '/')).status, 401);
+  assert.equal((await get(port, '/', 'Authorization: Bearer bert-token')).body.toString(), 'bert');
+});
+
 test('wrong options: every fault, in the words of the configuration file', async () => {
   const wrong = {
     filters: [
