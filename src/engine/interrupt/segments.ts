@@ -4,7 +4,7 @@ import type { Interrupter, Segment } from './interrupter.ts';
 export interface SegmentLimits {
   /** ms that one segment may take. */
   readonly budget: number;
-  /** ms of all segments since `renew`: without, any number. */
+  /** ms of all segments since `renew`, and SWITCH for each: without, any number. */
   readonly total?: number;
 }
 
@@ -38,7 +38,8 @@ export class Segments implements Segment {
   inHost = false;
   readonly #interrupter: Interrupter;
   readonly #total: number;
-  #renewedAt = 0;
+  /** Of the total. */
+  #spent = 0;
   #since = 0;
   /** The segment has what is left of the total, and not its budget. */
   #last = false;
@@ -51,7 +52,7 @@ export class Segments implements Segment {
 
   /** The total begins anew: another call. */
   renew(): void {
-    this.#renewedAt = this.used;
+    this.#spent = 0;
   }
 
   /**
@@ -134,7 +135,7 @@ export class Segments implements Segment {
   }
 
   get #left(): number {
-    return this.#total - (this.used - this.#renewedAt);
+    return this.#total - this.#spent;
   }
 
   #begin(): void {
@@ -146,9 +147,14 @@ export class Segments implements Segment {
   }
 
   #count(): void {
-    this.used += performance.now() - this.#since;
+    const took = performance.now() - this.#since;
+    this.used += took;
+    this.#spent += took + SWITCH;
   }
 }
+
+/** ms that the host spends on a suspension, in jco's glue most of all: a guest that only ever waits is no cheap one. */
+const SWITCH = 0.05;
 
 /** What `leaving` found: the guest alone, the guest below a call of the host, no segment of ours. */
 const GUEST = 0;
