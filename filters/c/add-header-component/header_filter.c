@@ -229,7 +229,7 @@ exports_weir_filter_http_headers_plugin_context_t* exports_weir_filter_http_head
   return (exports_weir_filter_http_headers_plugin_context_t*) __wasm_import_exports_weir_filter_http_headers_plugin_context_rep(handle.__handle);
 }
 
-__attribute__((__export_name__("weir:filter/http-headers@0.1.0#[dtor]plugin_context")))
+__attribute__((__export_name__("weir:filter/http-headers@0.1.0#[dtor]plugin-context")))
 void __wasm_export_exports_weir_filter_http_headers_plugin_context_dtor(exports_weir_filter_http_headers_plugin_context_t* arg) {
   exports_weir_filter_http_headers_plugin_context_destructor(arg);
 }
@@ -255,7 +255,7 @@ exports_weir_filter_http_headers_http_context_t* exports_weir_filter_http_header
   return (exports_weir_filter_http_headers_http_context_t*) __wasm_import_exports_weir_filter_http_headers_http_context_rep(handle.__handle);
 }
 
-__attribute__((__export_name__("weir:filter/http-headers@0.1.0#[dtor]http_context")))
+__attribute__((__export_name__("weir:filter/http-headers@0.1.0#[dtor]http-context")))
 void __wasm_export_exports_weir_filter_http_headers_http_context_dtor(exports_weir_filter_http_headers_http_context_t* arg) {
   exports_weir_filter_http_headers_http_context_destructor(arg);
 }
