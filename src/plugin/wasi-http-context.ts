@@ -50,7 +50,7 @@ export class WasiHttpContext implements TakenContext, HandlerHost {
     // Not asked for until the guest wants it: it may answer without.
     this.#requestIn = new Inflow(plugin.bufferedBody, source, false);
     this.#requests = new OwnRequests(plugin, bytes => this.#moved(bytes));
-    this.#timer = setTimeout(() => this.#silent(), plugin.pauseTime);
+    this.#timer = setTimeout(() => this.#silent(), plugin.pauseTime).unref();
   }
 
   // TakenContext: what comes.
@@ -254,6 +254,12 @@ export class WasiHttpContext implements TakenContext, HandlerHost {
     this.#guest.guest.close();
   }
 
+  /** The filter ends, and its streams have. */
+  kill(): void {
+    this.#killed = true;
+    this.#guest.guest.close();
+  }
+
   /** It is the client, an upstream or a filter that is slow. */
   get #waitsForOthers(): boolean {
     if (this.#pending?.settled === false || this.#requestIn.starved || this.#responseIn?.starved === true)
@@ -295,7 +301,7 @@ export class WasiHttpContext implements TakenContext, HandlerHost {
     if (this.#left) return;
     this.#left = true;
     clearTimeout(this.#timer);
-    this.#plugin.contextGone();
+    this.#plugin.contextGone(this);
   }
 }
 

@@ -67,7 +67,7 @@ export class WasiHttpPlugin implements RegisteredPlugin {
   readonly #interrupter: Interrupter;
   readonly #ready: GuestWithOutput[] = [];
   #filling: NodeJS.Immediate | undefined;
-  #contexts = 0;
+  readonly #contexts = new Set<WasiHttpContext>();
   #handled = 0;
   #closed = false;
   /** It takes no new streams: whoever has it must get another. */
@@ -143,15 +143,17 @@ export class WasiHttpPlugin implements RegisteredPlugin {
     }
     if (this.#handled < COLD_REQUESTS)
       guest.guest.segments.budget = Math.max(limits.callTime, limits.startTime);
-    this.#contexts++;
+    const context = new WasiHttpContext(this, stream, guest);
+    this.#contexts.add(context);
     counters.contexts++;
-    return new WasiHttpContext(this, stream, guest);
+    return context;
   }
 
-  contextGone(): void {
+  contextGone(context: WasiHttpContext): void {
     this.#handled++;
     this.counters.contexts--;
-    if (--this.#contexts === 0 && this.retired) this.#end();
+    this.#contexts.delete(context);
+    if (this.#contexts.size === 0 && this.retired) this.#end();
   }
 
   /** A guest died while it handled a request. Gives what is to be told of it. */
@@ -183,7 +185,7 @@ export class WasiHttpPlugin implements RegisteredPlugin {
   /** It takes no new streams and ends with the last that it has. */
   retire(): void {
     this.retired = true;
-    if (this.#contexts === 0) this.#end();
+    if (this.#contexts.size === 0) this.#end();
   }
 
   /** It ends now, whatever it still has. */
@@ -266,6 +268,7 @@ export class WasiHttpPlugin implements RegisteredPlugin {
     clearImmediate(this.#filling);
     this.#filling = undefined;
     for (const { guest } of this.#ready.splice(0)) guest.close();
+    for (const context of [...this.#contexts]) context.kill();
     this.state.logLimit.flush();
     this.onEnd?.();
   }

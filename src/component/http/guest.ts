@@ -30,6 +30,9 @@ export interface GuestSpec {
 
 type Handle = (request: IncomingRequest, outparam: ResponseOutparam) => Promise<void>;
 
+/** ms that jco takes for a call of an import that may wait, outside of the guest's segments. */
+const WAIT_COST = 0.05;
+
 /** Of body bytes that went through a guest, so many renew what it may compute. */
 const RENEWAL_BYTES = 1024 * 1024;
 
@@ -52,6 +55,8 @@ export class HttpGuest implements HandlerHost {
   readonly #close: () => void;
   #host: HandlerHost | undefined;
   #moved = 0;
+  /** When others last ran for sure, by `performance.now`. */
+  #turn = 0;
 
   /** Guest code may run in here. @throws ModuleError for memory, PluginError, and whatever the guest does */
   constructor(spec: GuestSpec, interrupter: Interrupter, wasi: WasiHost) {
@@ -62,6 +67,7 @@ export class HttpGuest implements HandlerHost {
     this.segments = new GuestSegments(interrupter, { budget: times.start, total: times.start + times.total });
     this.segments.wasi = outside.instance;
     outside.instance.unwinds = true;
+    outside.instance.pace = () => this.#pace(times.call);
     const host = { ...outside.imports, ...httpImports(this.instance, this) } as ComponentImports;
     let memory: WebAssembly.Memory | undefined;
     const instantiate: CoreInstance = (core, given, memories) => {
@@ -98,6 +104,18 @@ export class HttpGuest implements HandlerHost {
     if (this.#moved < RENEWAL_BYTES) return;
     this.#moved = 0;
     this.segments.renew();
+  }
+
+  /** A call that may wait: what it costs the host counts, and others have their turn now and then. */
+  #pace(longest: number): Promise<void> | undefined {
+    this.segments.used += WAIT_COST;
+    if (performance.now() - this.#turn < longest) return undefined;
+    return new Promise(resolve => {
+      setImmediate(() => {
+        this.#turn = performance.now();
+        resolve();
+      });
+    });
   }
 
   /** Ends what it waits for: it is of no further use. Can be called again. */

@@ -41,9 +41,24 @@ for (const [path, status, told] of CASES) {
 
 describe('a handler that', () => {
   it('computes for ever in small pieces, uses up its time', async t => {
-    const { port, log } = await warm(t, { limits: { callTime: 20 } });
+    const { port, log } = await warm(t, { limits: { callTime: 10 } });
     assert.equal((await get(port, '/mine')).status, 503);
     assert.match(log.at('error')[0]!.message, /computed longer than a hundred times limits.callTime/);
+  });
+
+  it('waits for what is there, for ever: others run meanwhile', async t => {
+    const { port, log } = await warm(t, { limits: { callTime: 10 } });
+    let longest = 0;
+    let last = performance.now();
+    const timer = setInterval(() => {
+      const now = performance.now();
+      longest = Math.max(longest, now - last);
+      last = now;
+    }, 5);
+    assert.equal((await get(port, '/spin')).status, 503);
+    clearInterval(timer);
+    assert.match(log.at('error')[0]!.message, /computed longer than a hundred times limits.callTime/);
+    assert.ok(longest < 1000, `the loop stood still for ${longest} ms`);
   });
 
   it('never answers: 504 after pauseTime, and its instance ends', async t => {
@@ -91,6 +106,14 @@ describe('a handler that', () => {
     client.send('POST /ignore HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\nstart');
     assert.equal((await client.response()).body.toString(), 'unread\n');
   });
+});
+
+it('what still runs ends with the filter', async t => {
+  const { port, plugin, state } = await warm(t, { limits: { pauseTime: 60_000 } });
+  await get(port, '/after');
+  assert.equal(state.counters.contexts, 1);
+  plugin.close();
+  await until(() => state.counters.contexts === 0);
 });
 
 describe('policies of failure', () => {

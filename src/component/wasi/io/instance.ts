@@ -12,6 +12,11 @@ export class WasiInstance {
   readonly mode: WaitMode;
   /** Whoever runs the guest lets it go on no more once `failed` is true: it traps where it is resumed. */
   unwinds = false;
+  /**
+   * In jspi mode, asked before anything that waits; it goes on when the promise settles. Things that are ready only cost
+   * microtasks: a guest that asks for nothing else would let nobody else run.
+   */
+  pace: (() => Promise<void> | undefined) | undefined;
   readonly #waiting = new Set<(reason: InstanceClosed) => void>();
   readonly #atClose = new Set<() => void>();
   readonly #calls = new Set<(reason: unknown) => void>();
@@ -126,6 +131,8 @@ export class WasiInstance {
    * WouldWait in sync mode.
    */
   until<T>(what: string, things: readonly Readiness[], attempt: () => T | undefined): T | Promise<T> {
+    const pause = this.pace?.();
+    if (pause !== undefined) return this.#again(what, things, attempt, pause);
     const first = attempt();
     if (first !== undefined) return first;
     return this.#again(what, things, attempt, this.wait(what, things));

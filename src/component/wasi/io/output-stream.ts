@@ -112,6 +112,8 @@ export class OutputStream {
       return count > 0n || len === 0n ? count : undefined;
     };
     const name = 'wasi:io/streams#[method]output-stream.blocking-splice';
+    const pause = this.#instance.pace?.();
+    if (pause !== undefined) return this.#spliceLater(name, src, attempt, pause);
     const first = attempt();
     if (first !== undefined) return first;
     return this.#spliceLater(name, src, attempt, this.#instance.wait(name, this.#missing(src)));
