@@ -1,7 +1,7 @@
 import { type GuestSpec, HttpGuest } from '../component/http/guest.ts';
 import type { LimitName } from '../config/types.ts';
 import type { Interrupter } from '../engine/interrupt/interrupter.ts';
-import { GuestError, PluginError } from '../errors.ts';
+import { GuestError, ModuleError, PluginError } from '../errors.ts';
 import { LineBuffer } from '../wasi/stdio.ts';
 import type { CompiledComponentFilter } from './compile.ts';
 import { checkedEnv, wasiOf } from './component-spec.ts';
@@ -75,7 +75,7 @@ export class WasiHttpPlugin implements RegisteredPlugin {
   /** Called once, when it has ended. */
   onEnd: (() => void) | undefined;
 
-  /** @throws ModuleError MODULE_NOT_GRANTED */
+  /** @throws ModuleError MODULE_NOT_GRANTED, MODULE_UNSUPPORTED */
   constructor(
     compiled: CompiledComponentFilter,
     options: PluginOptions,
@@ -84,6 +84,10 @@ export class WasiHttpPlugin implements RegisteredPlugin {
     upstreams?: Upstreams,
   ) {
     const { limits } = options;
+    if (options.config.length > 0 || options.vmConfig.length > 0) {
+      const text = 'a wasi:http component has no way to read config or vmConfig: use env, or directories';
+      throw new ModuleError('MODULE_UNSUPPORTED', text);
+    }
     const wasi = wasiOf(compiled.parts).filter(name => !name.startsWith('wasi:http/'));
     this.name = options.name;
     this.bufferedBody = limits.bufferedBody;

@@ -64,4 +64,9 @@ describe('a handler in a configuration', () => {
     const filters = { cases: { module: CASES } };
     await assert.rejects(startTestWeir(t, { filters }), /monotonic/);
   });
+
+  it('is refused with a configuration that it could not read', async t => {
+    const filters = { greeter: { module: GREETER, config: 'x' } };
+    await assert.rejects(startTestWeir(t, { filters }), /no way to read config/);
+  });
 });
