@@ -10,6 +10,7 @@ import { type Direction, type Plugin, REQUEST, RESPONSE } from '../plugin/types.
 import { BeforeHalf, BehindHalf, type Middle } from './halves.ts';
 import { Stream } from './stream.ts';
 import type { Exchange, FilterChain, FilterStream, StreamEnds } from './types.ts';
+import { By, Valves } from './valves.ts';
 
 /** Where the stream is with the filter in the middle. */
 const At = {
@@ -20,11 +21,6 @@ const At = {
   /** It has no more part in it. */
   CUT: 3,
 } as const;
-
-// Who wants a source paused, or has a sink full: bits.
-const FILTERS = 1;
-const OUTSIDE = 2;
-const OWN = 4;
 
 /** What a filter that may be skipped was given of its request: it would go on as it came. */
 class Kept {
@@ -59,8 +55,7 @@ export class TakeoverStream implements FilterStream, StreamEnds, TakenStream, Mi
   /** Nothing more of the response that comes goes to the filter. */
   #responseBroken = false;
   #failure: { readonly error: UpstreamError; readonly status: number } | undefined;
-  readonly #sources: [request: number, response: number] = [0, 0];
-  readonly #sinks: [request: number, response: number] = [0, 0];
+  readonly #valves: Valves;
   #properties: Map<string, Buffer> | undefined;
 
   constructor(exchange: Exchange, before: readonly Plugin[], plugin: Plugin, behind: FilterChain, log: Log) {
@@ -69,6 +64,7 @@ export class TakeoverStream implements FilterStream, StreamEnds, TakenStream, Mi
     this.requestHeaders = new RequestHeaders(method, path, authority, scheme, raw.slice());
     this.info = exchange;
     this.#exchange = exchange;
+    this.#valves = new Valves(exchange);
     this.#plugin = plugin;
     this.#chainBehind = behind;
     this.#log = log;
@@ -131,7 +127,7 @@ export class TakeoverStream implements FilterStream, StreamEnds, TakenStream, Mi
   }
 
   finish(): void {
-    this.#over = true;
+    this.#setOver();
     this.#before.finish();
     this.#cut();
     this.#behind?.finish();
@@ -142,11 +138,11 @@ export class TakeoverStream implements FilterStream, StreamEnds, TakenStream, Mi
   requestFull(full: boolean): void {
     const inner = this.#behind?.ends;
     if (inner !== undefined) inner.requestFull(full);
-    else this.#sink(REQUEST, OUTSIDE, full);
+    else this.#sink(REQUEST, By.FAR, full);
   }
 
   responseFull(full: boolean): void {
-    this.#sink(RESPONSE, OUTSIDE, full);
+    this.#sink(RESPONSE, By.FAR, full);
   }
 
   upstreamFailed(error: UpstreamError, status: number): boolean {
@@ -210,11 +206,11 @@ export class TakeoverStream implements FilterStream, StreamEnds, TakenStream, Mi
   }
 
   pauseOutside(direction: Direction, paused: boolean): void {
-    this.#source(direction, FILTERS, paused);
+    this.#valves.source(direction, By.FILTERS, paused);
   }
 
   pauseMiddle(direction: Direction, paused: boolean): void {
-    this.#sink(direction, FILTERS, paused);
+    this.#sink(direction, By.FILTERS, paused);
   }
 
   beforeAnswers(): void {
@@ -230,7 +226,7 @@ export class TakeoverStream implements FilterStream, StreamEnds, TakenStream, Mi
 
   end(): boolean {
     if (this.#over) return false;
-    this.#over = true;
+    this.#setOver();
     this.#cut();
     return true;
   }
@@ -240,11 +236,11 @@ export class TakeoverStream implements FilterStream, StreamEnds, TakenStream, Mi
   pause(direction: Direction, paused: boolean): void {
     const inner = this.#behind?.ends;
     if (direction === RESPONSE && inner !== undefined) inner.responseFull(paused);
-    else this.#source(direction, OWN, paused);
+    else this.#valves.source(direction, By.OWN, paused);
   }
 
   full(direction: Direction): boolean {
-    return this.#sinks[direction] !== 0;
+    return this.#valves.full(direction);
   }
 
   sendRequestHeaders(headers: RequestHeaders, length: number, endOfStream: boolean): void {
@@ -334,8 +330,8 @@ export class TakeoverStream implements FilterStream, StreamEnds, TakenStream, Mi
     if (kept.body.length > 0 || kept.end) behind.onRequestData(kept.body.take(), kept.end);
     if (kept.trailers !== undefined) behind.onRequestTrailers(kept.trailers);
     for (const direction of [REQUEST, RESPONSE] as const) {
-      this.#source(direction, OWN, false);
-      this.#source(direction, OUTSIDE, this.full(direction));
+      this.#valves.source(direction, By.OWN, false);
+      this.#valves.source(direction, By.FAR, this.full(direction));
     }
   }
 
@@ -363,20 +359,14 @@ export class TakeoverStream implements FilterStream, StreamEnds, TakenStream, Mi
     if (taken) this.#context!.finish();
   }
 
-  #source(direction: Direction, bit: number, paused: boolean): void {
-    const was = this.#sources[direction];
-    const now = paused ? was | bit : was & ~bit;
-    this.#sources[direction] = now;
-    if (this.#over || (was === 0) === (now === 0)) return;
-    if (direction === REQUEST) this.#exchange.pauseRequest(now !== 0);
-    else this.#exchange.pauseResponse(now !== 0);
+  #setOver(): void {
+    this.#over = true;
+    this.#valves.over = true;
   }
 
-  #sink(direction: Direction, bit: number, full: boolean): void {
-    const was = this.#sinks[direction];
-    const now = full ? was | bit : was & ~bit;
-    this.#sinks[direction] = now;
-    if (this.#at === At.SKIPPED) this.#source(direction, OUTSIDE, now !== 0);
-    else if (this.#at === At.TAKEN && was !== 0 && now === 0) this.#context!.onDrain(direction);
+  #sink(direction: Direction, by: number, full: boolean): void {
+    const drained = this.#valves.sink(direction, by, full);
+    if (this.#at === At.SKIPPED) this.#valves.source(direction, By.FAR, this.full(direction));
+    else if (drained && this.#at === At.TAKEN) this.#context!.onDrain(direction);
   }
 }

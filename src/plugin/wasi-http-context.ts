@@ -1,5 +1,5 @@
 import type { Result } from '../component/http/bodies.ts';
-import { type ErrorCode, errorCodeOf, statusOf } from '../component/http/error-code.ts';
+import { type ErrorCode, errorCodeOf } from '../component/http/error-code.ts';
 import type { HandlerHost } from '../component/http/imports.ts';
 import { PendingResponse } from '../component/http/incoming.ts';
 import { Inflow } from '../component/http/inflow.ts';
@@ -7,16 +7,18 @@ import type { Outflow, OutflowTarget } from '../component/http/outflow.ts';
 import type { OutgoingRequest, OutgoingResponse, RequestOptions } from '../component/http/outgoing.ts';
 import { nameOf } from '../component/http/variants.ts';
 import type { UpstreamError } from '../errors.ts';
-import { FieldMap, type RawFields, removeField } from '../message/fields.ts';
+import { FieldMap } from '../message/fields.ts';
 import { RequestHeaders, ResponseHeaders } from '../message/headers.ts';
 import { Exit } from './death.ts';
 import type { TakenContext, TakenStream } from './taken.ts';
 import { type Direction, REQUEST, RESPONSE } from './types.ts';
+import { sendError, setLength } from './wasi-http-messages.ts';
 import type { GuestWithOutput, WasiHttpPlugin } from './wasi-http-plugin.ts';
 import { OwnRequests } from './wasi-http-requests.ts';
 
 const GONE: ErrorCode = { tag: 'connection-terminated' };
 const SWITCHING = 101;
+const NOWHERE: OutflowTarget = { full: () => false, data() {}, trailers() {}, broken() {} };
 
 /** One request in a `wasi:http` handler: what comes and goes in the chain, and the guest between. */
 export class WasiHttpContext implements TakenContext, HandlerHost {
@@ -126,8 +128,6 @@ export class WasiHttpContext implements TakenContext, HandlerHost {
     });
   }
 
-  unanswered(): void {}
-
   send(request: OutgoingRequest, options: RequestOptions | undefined): PendingResponse {
     const method = nameOf(request.method());
     if (method === 'CONNECT') throw { tag: 'HTTP-request-method-invalid' } satisfies ErrorCode;
@@ -191,22 +191,16 @@ export class WasiHttpContext implements TakenContext, HandlerHost {
     this.#stream.sendResponseHeaders(new ResponseHeaders(status, raw), length, end);
     if (!end) outflow.attach(this.#target(RESPONSE));
     // What the guest writes there goes nowhere.
-    else outflow?.attach({ full: () => false, data() {}, trailers() {}, broken() {} });
+    else outflow?.attach(NOWHERE);
     this.#timer.refresh();
   }
 
-  /** As for a failed upstream: what the client is told is ours, and filters before see it as a response. */
   #respondError(code: ErrorCode): void {
-    const status = statusOf(code);
     this.#plugin.state.log.debug(
       { filter: this.#plugin.name, code: code.tag },
       `the handler answered with the error ${code.tag}`,
     );
-    const body = Buffer.from(`${status} ${code.tag}\n`);
-    const raw = ['content-type', 'text/plain; charset=utf-8', 'content-length', String(body.length)];
-    const end = this.#guest.guest.instance.isHead;
-    this.#stream.sendResponseHeaders(new ResponseHeaders(status, raw), body.length, end);
-    if (!end) this.#stream.sendData(RESPONSE, body, true);
+    sendError(this.#stream, code, this.#guest.guest.instance.isHead);
   }
 
   #target(direction: Direction): OutflowTarget {
@@ -303,10 +297,4 @@ export class WasiHttpContext implements TakenContext, HandlerHost {
     clearTimeout(this.#timer);
     this.#plugin.contextGone(this);
   }
-}
-
-/** The framing is ours: a Content-Length says what is known, or isn't there. */
-function setLength(raw: RawFields, length: number): void {
-  removeField(raw, 'content-length');
-  if (length >= 0) raw.push('content-length', String(length));
 }

@@ -137,10 +137,6 @@ export class HttpGuest implements HandlerHost {
     this.#host?.respond(answer);
   }
 
-  unanswered(): void {
-    this.#host?.unanswered();
-  }
-
   send(request: OutgoingRequest, options: RequestOptions | undefined): PendingResponse {
     if (this.#host === undefined) throw { tag: 'HTTP-request-denied' } satisfies ErrorCode;
     return this.#host.send(request, options);

@@ -14,8 +14,6 @@ import { OutgoingRequest, OutgoingResponse, RequestOptions } from './outgoing.ts
 export interface HandlerHost {
   /** The handler's answer. The response is the host's. Called once at the most. */
   respond(answer: Result<OutgoingResponse, ErrorCode>): void;
-  /** The handler gave its chance to answer away. */
-  unanswered(): void;
   /** Sends a request, which is the host's; throws ErrorCode as jco's `err`. */
   send(request: OutgoingRequest, options: RequestOptions | undefined): PendingResponse;
 }
@@ -45,9 +43,8 @@ export class ResponseOutparam {
   }
 
   [Symbol.dispose](): void {
-    if (!this.#open) return;
-    this.#release();
-    this.#host.unanswered();
+    // Without an answer; that is seen when the handler returns.
+    if (this.#open) this.#release();
   }
 
   #release(): void {
