@@ -30,9 +30,6 @@ export interface GuestSpec {
 
 type Handle = (request: IncomingRequest, outparam: ResponseOutparam) => Promise<void>;
 
-/** ms that jco takes for a call of an import that may wait, outside of the guest's segments. */
-const WAIT_COST = 0.05;
-
 /** Of body bytes that went through a guest, so many renew what it may compute. */
 const RENEWAL_BYTES = 1024 * 1024;
 
@@ -106,9 +103,8 @@ export class HttpGuest implements HandlerHost {
     this.segments.renew();
   }
 
-  /** A call that may wait: what it costs the host counts, and others have their turn now and then. */
+  /** Before a call that may wait: others have their turn now and then. */
   #pace(longest: number): Promise<void> | undefined {
-    this.segments.used += WAIT_COST;
     if (performance.now() - this.#turn < longest) return undefined;
     return new Promise(resolve => {
       setImmediate(() => {
