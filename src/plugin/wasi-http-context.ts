@@ -7,18 +7,17 @@ import type { Outflow, OutflowTarget } from '../component/http/outflow.ts';
 import type { OutgoingRequest, OutgoingResponse, RequestOptions } from '../component/http/outgoing.ts';
 import { nameOf } from '../component/http/variants.ts';
 import type { UpstreamError } from '../errors.ts';
-import { FieldMap } from '../message/fields.ts';
+import type { FieldMap } from '../message/fields.ts';
 import { RequestHeaders, ResponseHeaders } from '../message/headers.ts';
 import { Exit } from './death.ts';
 import type { TakenContext, TakenStream } from './taken.ts';
 import { type Direction, REQUEST, RESPONSE } from './types.ts';
-import { sendError, setLength } from './wasi-http-messages.ts';
+import { NOWHERE, sendError, setLength, targetOf } from './wasi-http-messages.ts';
 import type { GuestWithOutput, WasiHttpPlugin } from './wasi-http-plugin.ts';
 import { OwnRequests } from './wasi-http-requests.ts';
 
 const GONE: ErrorCode = { tag: 'connection-terminated' };
 const SWITCHING = 101;
-const NOWHERE: OutflowTarget = { full: () => false, data() {}, trailers() {}, broken() {} };
 
 /** One request in a `wasi:http` handler: what comes and goes in the chain, and the guest between. */
 export class WasiHttpContext implements TakenContext, HandlerHost {
@@ -141,13 +140,18 @@ export class WasiHttpContext implements TakenContext, HandlerHost {
     const outflow = request.outflow;
     this.#pending = pending;
     this.#requestOut = outflow;
-    queueMicrotask(() => {
+    const go = () => {
       if (!this.#over) {
         this.#forward(request, method);
         return;
       }
       pending.fail(GONE);
       outflow?.fail(GONE);
+    };
+    queueMicrotask(() => {
+      // Many make a body of any request, and end it at once: upstreams like a GET better without.
+      if (outflow?.untouched === true) setImmediate(go);
+      else go();
     });
     return pending;
   }
@@ -204,16 +208,10 @@ export class WasiHttpContext implements TakenContext, HandlerHost {
   }
 
   #target(direction: Direction): OutflowTarget {
-    const stream = this.#stream;
-    return {
-      full: () => stream.full(direction),
-      data: (chunk, end) => {
-        this.#moved(chunk.length);
-        stream.sendData(direction, chunk, end);
-      },
-      trailers: raw => stream.sendTrailers(direction, new FieldMap(raw)),
+    return targetOf(this.#stream, direction, {
+      moved: bytes => this.#moved(bytes),
       broken: reason => this.#broken(direction, reason),
-    };
+    });
   }
 
   #broken(direction: Direction, reason: string): void {

@@ -90,6 +90,7 @@ export class HttpGuest implements HandlerHost {
   /** Calls the handler, once; resolves when it has returned. @throws what it dies of */
   async handle(line: RequestLine, raw: readonly string[], body: Inflow, host: HandlerHost): Promise<void> {
     this.#host = host;
+    this.#turn = performance.now();
     this.instance.isHead = line.method === 'HEAD';
     const request = new IncomingRequest(this.instance, line, raw, body);
     await this.instance.wasi.guard(this.#handle(request, new ResponseOutparam(this.instance, this)));

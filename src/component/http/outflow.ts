@@ -48,6 +48,11 @@ export class Outflow implements ByteSink {
     return this.#over;
   }
 
+  /** Nothing was written yet, and it isn't finished. */
+  get untouched(): boolean {
+    return this.#written === 0 && !this.#finished && this.#broken === undefined;
+  }
+
   /** It has something to send, and it is the target that takes nothing. */
   get stuck(): boolean {
     return !this.#over && this.#held > 0 && this.#target?.full() === true;

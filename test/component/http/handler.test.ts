@@ -5,7 +5,7 @@ import { TRANSPORTS } from '../../support/proxy.ts';
 import { get, header, request } from '../../support/raw-client.ts';
 import { closedPort } from '../../support/upstream.ts';
 import { until } from '../../support/wait.ts';
-import { GREETER, rig } from './support.ts';
+import { CASES, GREETER, rig } from './support.ts';
 
 const post = (path: string, body: string) =>
   `POST ${path} HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
@@ -36,6 +36,17 @@ for (const transport of TRANSPORTS) {
       assert.equal(seen?.headers.get('content-length'), '5');
       assert.equal(seen?.headers.get('host'), 'a');
       assert.equal(seen?.body.toString(), 'hello');
+    });
+
+    it('forwards a request without a body as one', async t => {
+      const upstream = await startUpstream(t);
+      for (const file of [GREETER, CASES]) {
+        const { port } = await rig(t, { endpoints: [upstream.port] }, { file, transport });
+        assert.equal((await get(port, '/forward')).body.toString(), 'ok');
+        const seen = upstream.requests.at(-1);
+        assert.equal(seen?.headers.has('transfer-encoding'), false);
+        assert.equal(seen?.headers.has('content-length'), false);
+      }
     });
 
     it('forwards trailers both ways', async t => {
