@@ -5,7 +5,7 @@ import { relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { toComponent } from './build/component.ts';
 
-const USAGE = `node filters/component.ts [--world WORLD] [--adapter FILE.wat] CORE.wasm OUTPUT.wasm
+const USAGE = `npx node filters/component.ts [--world WORLD] [--adapter FILE.wat] CORE.wasm OUTPUT.wasm
 
   --world    http-filter, header-filter or request-header-filter (filters/wit); not for Rust, whose crate puts it in
   --adapter  what stands in for WASI preview 1: go/wasi.wat for Go

@@ -48,6 +48,11 @@ export function abiVersion(exports: readonly WebAssembly.ModuleExportDescriptor[
   return null;
 }
 
+/** Whether a compiler made it to be put into a component: its exports have the names of a world's functions. */
+export function isComponentCore(exports: readonly { readonly name: string }[]): boolean {
+  return exports.some(({ name }) => name === 'cabi_realloc' || /^[^#/]+:[^#/]+\/[^#]+#/.test(name));
+}
+
 /** What stands behind an import: a hostcall, one that answers UNIMPLEMENTED, or nothing. */
 export function importStatus(name: string, known: boolean): 'implemented' | 'unimplemented' | 'unknown' {
   if (!known) return 'unknown';
@@ -89,10 +94,10 @@ export function link({ module, facts }: CompiledModule, wasi: Wasi): Linkage {
   const exports = WebAssembly.Module.exports(module);
   const abi = abiVersion(exports);
   if (abi === null) {
-    throw new ModuleError(
-      'MODULE_NO_ABI',
-      'the module is not a Proxy-Wasm filter: it exports no proxy_abi_version_0_1_0, _0_2_0 or _0_2_1',
-    );
+    const what = isComponentCore(exports)
+      ? 'the module is the core of a component: make the component of it, for example with npx @bytecodealliance/jco new'
+      : 'the module is not a Proxy-Wasm filter: it exports no proxy_abi_version_0_1_0, _0_2_0 or _0_2_1';
+    throw new ModuleError('MODULE_NO_ABI', what);
   }
   const functions = new Set(exports.filter(e => e.kind === 'function').map(e => e.name));
 

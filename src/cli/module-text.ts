@@ -1,3 +1,4 @@
+import { isComponentCore } from '../abi/link.ts';
 import type { ModuleReport } from '../plugin/inspect.ts';
 import { componentBlocks, componentFacts, worldText } from './component-text.ts';
 import { block, bytesText, memoryText, table } from './text.ts';
@@ -67,8 +68,9 @@ function headline(report: ModuleReport): string {
   const size = bytesText(report.size);
   if (report.component !== null)
     return `component, ${worldText(report.component, report.refusal)}, ${language}${size}`;
-  const abi = report.abi === null ? 'no Proxy-Wasm ABI: not a filter' : `Proxy-Wasm ABI ${report.abi}`;
-  return `${abi}, ${language}${size}`;
+  if (report.abi !== null) return `Proxy-Wasm ABI ${report.abi}, ${language}${size}`;
+  const what = isComponentCore(report.exports) ? 'core of a component' : 'no Proxy-Wasm ABI';
+  return `${what}: not a filter, ${language}${size}`;
 }
 
 /** `Rust, ` or nothing. Some toolchains leave the language out and name only their compiler. */

@@ -32,7 +32,7 @@ export async function main(args: readonly string[]): Promise<number> {
 function build(ended: (code: number) => void): Command {
   const program = new Command('weir')
     .description(
-      'A reverse proxy that runs a chain of Proxy-Wasm filters on every HTTP request and response.',
+      'A reverse proxy that runs a chain of Proxy-Wasm modules and WASI 0.2 components on every HTTP request and response.',
     )
     .version(version(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help, or that of a command')

@@ -16,7 +16,7 @@ export function identify(bytes: Uint8Array): ModuleKind {
     throw new ModuleError(
       'MODULE_NOT_WASM',
       looksLikeText
-        ? 'the file is WebAssembly text: assemble it first, for example with wat2wasm'
+        ? 'the file is WebAssembly text: assemble it first, for example with wasm-tools parse'
         : 'the file is not WebAssembly (it does not start with \\0asm)',
     );
   }

@@ -40,10 +40,10 @@ export class PluginState {
     this.logLimit = new LogLimit(name, limits.logLines, log, this.counters);
   }
 
-  /** The guest tried what it was not granted; `grant` is the line of YAML that would. Logged once for each. */
+  /** The guest tried what it was not granted; `grant` is the line of YAML that would, if any. Logged once for each. */
   denied(what: string, grant: string): void {
     if (this.#denied.size >= DENIED_MAX || this.#denied.has(what)) return;
     this.#denied.add(what);
-    this.log.warn(this.logFields, `denied: ${what} (${grant} would allow it)`);
+    this.log.warn(this.logFields, `denied: ${what} (${grant || 'nothing'} would allow it)`);
   }
 }

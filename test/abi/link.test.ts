@@ -52,6 +52,16 @@ test('without a marker, or with one that is no function, it is no filter', () =>
   assert.equal(abiVersion([]), null);
 });
 
+test('the core of a component is told from what is no filter', () => {
+  const core = /^the module is the core of a component: .*jco new/;
+  for (const name of ['cabi_realloc', 'weir:filter/http-headers@0.1.0#[dtor]http-context']) {
+    const { code, message } = refused(wasm(`${MEMORY} (func (export "${name}"))`));
+    assert.equal(code, 'MODULE_NO_ABI');
+    assert.match(message, core);
+  }
+  assert.doesNotMatch(refused(wasm('(func (export "_start"))')).message, core);
+});
+
 /** A function type from letters, as in signatures.ts. */
 const typed = (letters: string) => {
   const params = [...letters.replace('>', '')].map(c => (c === 'l' ? 'i64' : 'i32')).join(' ');

@@ -94,6 +94,16 @@ test('a module that is no filter is shown, too', async () => {
   assert.match(stdout, /^empty\.wasm: no Proxy-Wasm ABI: not a filter, 8 B\n/);
 });
 
+test('the core of a component is no filter yet', async () => {
+  const path = join(folder, 'core.wasm');
+  // (module (func (export "cabi_realloc")))
+  const types = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 4, 1, 0x60, 0, 0, 3, 2, 1, 0];
+  const code = [...types, 7, 16, 1, 12, ...Buffer.from('cabi_realloc'), 0, 0, 10, 4, 1, 2, 0, 0x0b];
+  writeFileSync(path, Uint8Array.from(code));
+  const { stdout } = await weir(['inspect', path]);
+  assert.match(stdout, /^core\.wasm: core of a component: not a filter, /);
+});
+
 test('a module that Weir can not keep within limits: the reason', async () => {
   const path = join(folder, 'gc.wasm');
   // (module (type (struct)) (func struct.new 0 drop))

@@ -12,6 +12,7 @@ test('--version is the version of the package', async () => {
 test('--help lists every command, and each command has a help with examples', async () => {
   const { code, stdout, stderr } = await weir(['--help']);
   assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
+  assert.match(stdout, /Proxy-Wasm\s+modules\s+and\s+WASI\s+0\.2\s+components/);
   for (const command of ['run', 'check', 'inspect', 'schema']) {
     assert.match(stdout, new RegExp(`^  ${command} `, 'm'));
     const help = await weir([command, '--help']);
