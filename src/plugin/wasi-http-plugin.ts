@@ -251,7 +251,8 @@ export class WasiHttpPlugin implements RegisteredPlugin {
 
   /** One instance each time round the event loop, so that requests come in between. */
   #fill(): void {
-    if (this.#filling !== undefined || this.#ready.length >= this.options.pool || this.#mustWait) return;
+    if (this.retired || this.#filling !== undefined) return;
+    if (this.#ready.length >= this.options.pool || this.#mustWait) return;
     this.#filling = setImmediate(() => {
       this.#filling = undefined;
       if (this.#mustWait || this.#closed) return;
