@@ -20,7 +20,34 @@ export function createLog({ level, format }: LogConfig): Log {
   return pino(options, pretty({ destination: 2, sync: true, colorize, translateTime: 'SYS:HH:MM:ss.l' }));
 }
 
-/** Nothing is logged: for commands that print their findings themselves. */
-export function silentLog(): Log {
-  return pino({ level: 'silent' });
+const LINES_MAX = 8;
+
+/** Keeps what each filter itself logs as an error, its first lines, for a command that prints its findings itself. */
+export class ErrorLines implements Log {
+  readonly level = 'error';
+  readonly #lines = new Map<string, string[]>();
+
+  /** Lines of the filter of that name. */
+  of(filter: string): readonly string[] {
+    return this.#lines.get(filter) ?? [];
+  }
+
+  error(fields: object, message: string): void {
+    const { filter, code } = fields as { filter?: string; code?: string };
+    // With a code it is our report of its end.
+    if (filter === undefined || code !== undefined) return;
+    const lines = this.#lines.get(filter) ?? [];
+    this.#lines.set(filter, lines);
+    if (lines.length < LINES_MAX) lines.push(message);
+  }
+
+  trace(): void {}
+  debug(): void {}
+  info(): void {}
+  warn(): void {}
+  fatal(): void {}
+
+  isLevelEnabled(level: string): boolean {
+    return level === 'error' || level === 'fatal';
+  }
 }

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { assemble } from '../support/guest-wat.ts';
 import { repository, weir } from './command.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'weir-check-'));
@@ -101,6 +102,31 @@ test('components that do not fit together, with the place of the filter', async 
     assert.ok(line.startsWith(`${path}:${place}: `), line);
     assert.match(line, message);
   }
+});
+
+test('a filter that traps at the start: what it has logged', async () => {
+  const message = 'panicked at \u001b[31mline 1';
+  file(
+    'panics.wasm',
+    assemble(`(module
+      (import "env" "proxy_log" (func $log (param i32 i32 i32) (result i32)))
+      (memory (export "memory") 1)
+      (data (i32.const 0) "${message.replace('\u001b', '\\1b')}")
+      (func (export "proxy_abi_version_0_2_1"))
+      (func (export "proxy_on_memory_allocate") (param i32) (result i32) (i32.const 0))
+      (func (export "proxy_on_configure") (param i32 i32) (result i32)
+        (drop (call $log (i32.const 4) (i32.const 0) (i32.const ${message.length})))
+        (drop (call $log (i32.const 2) (i32.const 0) (i32.const 8)))
+        unreachable))`),
+  );
+  const path = file('panics.yaml', `filters: {f: {module: panics.wasm}}${rest}`);
+  const { code, stderr } = await weir(['check', path]);
+  assert.equal(code, 1);
+  assert.deepEqual(stderr.split('\n'), [
+    `${path}:1:11: filters.f: proxy_on_configure: trap: unreachable`,
+    '    it logged: panicked at  [31mline 1',
+    '',
+  ]);
 });
 
 test('a file that does not exist', async () => {

@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { silentLog } from '../../src/cli/logger.ts';
+import { pino } from 'pino';
 import { startWeir } from '../../src/runtime/weir.ts';
 import { type WeirOptions, weirConfig } from './weir.ts';
 
@@ -44,7 +44,7 @@ export async function startChildWeir(
 }
 
 async function serve(options: WeirOptions): Promise<void> {
-  const weir = await startWeir(weirConfig(options), silentLog());
+  const weir = await startWeir(weirConfig(options), pino({ level: 'silent' }));
   process.on('message', () => process.send?.({ value: process.memoryUsage.rss() }));
   process.on('disconnect', () => process.exit());
   process.send?.({ value: Number(new URL(weir.addresses[0]!.url).port) });
