@@ -93,13 +93,17 @@ export function isWasi02(name: string): boolean {
   return name.startsWith('wasi:') && /^0\.2\.[0-9]+$/.test(versionOf(name));
 }
 
+/** Whether it is an interface of WASI 0.3, candidates for it included: nobody can provide it. */
+export function isWasi03(name: string): boolean {
+  return /^wasi:[^@]*@0\.3\./.test(name);
+}
+
 function isOwn({ name }: WitExtern): boolean {
   return name.startsWith('weir:filter/');
 }
 
 function refuseWasi03({ imports, exports }: Wit): void {
-  const newer = (list: readonly WitExtern[]): string[] =>
-    list.map(({ name }) => name).filter(name => /^wasi:[^@]*@0\.3\./.test(name));
+  const newer = (list: readonly WitExtern[]): string[] => list.map(({ name }) => name).filter(isWasi03);
   const [first, ...more] = [
     ...newer(exports).map(name => `exports ${name}`),
     ...newer(imports).map(name => `imports ${name}`),

@@ -1,7 +1,7 @@
 import { withoutVersion } from '../component/interface-name.ts';
 import { limited, ungranted, WASI_INTERFACES } from '../component/wasi/index.ts';
 import { readableName, type Wit, type WitExtern, witOf } from '../component/wit.ts';
-import { isPlug, isWasi02, type World, worldOf } from '../component/world.ts';
+import { isPlug, isWasi02, isWasi03, type World, worldOf } from '../component/world.ts';
 import { identify } from '../engine/identify.ts';
 import { customSections, memoryLimits, producers, sectionsOf } from '../engine/sections.ts';
 import { ModuleError } from '../errors.ts';
@@ -116,7 +116,7 @@ function origin({ name, kind }: WitExtern, hasHttp: boolean): InterfaceReport['f
   const id = withoutVersion(name);
   if (name.startsWith('weir:filter/')) return 'weir';
   if (isWasi02(name) && (WASI_INTERFACES.has(id) || (hasHttp && HTTP.test(id)))) return 'wasi';
-  return kind === 'other' ? 'unknown' : 'plug';
+  return kind === 'other' || isWasi03(name) ? 'unknown' : 'plug';
 }
 
 function functionsOf({ items }: WitExtern): string[] {

@@ -75,6 +75,17 @@ test('where imports come from, and what they take', async () => {
   );
 });
 
+test('WASI 0.3 is nothing that a plug could provide', async () => {
+  const text = `package a:b; world w { import wasi:clocks/system-clock@0.3.0-rc-2025-09-16; }
+package wasi:clocks@0.3.0-rc-2025-09-16 { interface system-clock { now: func(); } }`;
+  const { component, refusal } = await inspectModule(await fromWit(text, 'w'));
+  assert.deepEqual(
+    component!.imports.map(({ from }) => from),
+    ['unknown'],
+  );
+  assert.match(refusal, /WASI 0\.3 is not run/);
+});
+
 test('something to plug in is no filter, and not refused', async () => {
   const text = `package a:b; world w { export acme:auth/verifier@1.0.0; }${packages}`;
   const { component, refusal } = await inspectModule(await fromWit(text, 'w'));
