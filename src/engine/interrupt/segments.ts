@@ -55,6 +55,11 @@ export class Segments implements Segment {
     this.#spent = 0;
   }
 
+  /** Of the total, ms that the host took for the guest outside of segments, beyond SWITCH. */
+  spend(ms: number): void {
+    this.#spent += ms;
+  }
+
   /**
    * An export is called. True when a segment began, which `left` has to end; false within another call.
    * @throws PluginError when the instance is dead, its time used up, or nobody watches
