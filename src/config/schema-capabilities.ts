@@ -12,7 +12,7 @@ const variable = (description: string) =>
   });
 
 /** A path to a module or component. */
-export const modulePath = (description: string) =>
+export const modulePath = (description: string, example = '../filters/rust/add-header/add-header.wasm') =>
   documented(
     z
       .string()
@@ -23,7 +23,7 @@ export const modulePath = (description: string) =>
     {
       description,
       remedy: 'a path to a .wasm file, relative to this file',
-      examples: ['../filters/rust/add-header/add-header.wasm'],
+      examples: [example],
     },
   );
 
@@ -132,7 +132,7 @@ export const capabilities = documented(
 /** `plugs` of a filter. */
 export const plugs = documented(
   z
-    .array(modulePath('The .wasm file of a component, relative to this file.'))
+    .array(modulePath('The .wasm file of a component, relative to this file.', './verifier.wasm'))
     .meta({ uniqueItems: true })
     .max(100, { error: () => 'has more than 100 plugs' }),
   {

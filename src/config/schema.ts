@@ -149,7 +149,8 @@ const filter = documented(
       remedy: 'shared or request',
     }).default('shared'),
     pool: documented(z.int().min(0).max(1000), {
-      description: 'VMs kept ready with isolation: request; they are made between requests.',
+      description:
+        'VMs kept ready with isolation: request, and for wasi:http components; they are made between requests.',
       remedy: 'a whole number from 0 to 1000',
     }).default(8),
     preload: documented(z.boolean(), {

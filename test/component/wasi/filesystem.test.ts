@@ -290,12 +290,13 @@ test('hashes tell objects apart, and not where they are', t => {
 
 test('at most OPEN_MAX descriptors, given back by dropping', t => {
   const { root } = tree(t);
-  const { directory } = grant(t, root);
+  const { directory, told } = grant(t, root);
   const before = openFiles();
   const files = Array.from({ length: OPEN_MAX - 1 }, () => open(directory, 'secret.txt'));
   const entries = directory.readDirectory();
   refused('insufficient-memory', () => open(directory, 'secret.txt'));
   refused('insufficient-memory', () => directory.readDirectory());
+  assert.deepEqual(told.denials, [[`have more than ${OPEN_MAX} files and directories open`, '']]);
   const stream = files[0]!.readViaStream(0n);
   files[0]![Symbol.dispose]();
   refused('insufficient-memory', () => open(directory, 'secret.txt'), 'the stream holds it');

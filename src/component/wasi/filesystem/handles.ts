@@ -7,11 +7,20 @@ export const OPEN_MAX = 64;
 
 /** How many files and directories an instance has open. */
 export class OpenCount {
+  readonly #full: () => void;
   #count = 0;
+
+  /** @param full is told when the guest wants more than OPEN_MAX */
+  constructor(full: () => void) {
+    this.#full = full;
+  }
 
   /** Throws `insufficient-memory` over OPEN_MAX. */
   take(): void {
-    if (this.#count >= OPEN_MAX) throw 'insufficient-memory';
+    if (this.#count >= OPEN_MAX) {
+      this.#full();
+      throw 'insufficient-memory';
+    }
     this.#count++;
   }
 

@@ -6,7 +6,7 @@ import { WasiTrap } from '../trap.ts';
 import { type ErrorCode, FileError } from './codes.ts';
 import { Descriptor } from './descriptor.ts';
 import { DirectoryEntryStream } from './directory-entries.ts';
-import { Handle, OpenCount } from './handles.ts';
+import { Handle, OPEN_MAX, OpenCount } from './handles.ts';
 
 export type { DescriptorFlags, PathFlags } from './descriptor.ts';
 export { Descriptor } from './descriptor.ts';
@@ -16,13 +16,16 @@ class Preopens {
   readonly #instance: WasiInstance;
   readonly #grants: readonly DirectoryGrant[];
   readonly #host: WasiHost;
-  readonly #count = new OpenCount();
+  readonly #count: OpenCount;
   readonly #opened = new Map<DirectoryGrant, { readonly handle: Handle; readonly path: string }>();
 
   constructor(instance: WasiInstance, grants: readonly DirectoryGrant[], host: WasiHost) {
     this.#instance = instance;
     this.#grants = grants;
     this.#host = host;
+    this.#count = new OpenCount(() =>
+      host.denied(`have more than ${OPEN_MAX} files and directories open`, ''),
+    );
   }
 
   /** Throws WasiTrap if a granted directory is gone. */
