@@ -6,9 +6,11 @@ import {
   sha256,
 } from '../engine/compile.ts';
 import type { DiskCache } from '../engine/disk-cache.ts';
+import { tablesAtStart } from '../engine/rewrite/index.ts';
 import { memoryLimits, sectionsOf } from '../engine/sections.ts';
 import { ModuleError } from '../errors.ts';
 import { keepComponent, keptComponent } from './artefact.ts';
+import { checkNames } from './core-names.ts';
 import { Glue } from './glue.ts';
 import { withoutVersion } from './interface-name.ts';
 import { type Link, plugInto } from './plug.ts';
@@ -30,6 +32,8 @@ export interface Part {
   readonly glue: Glue;
   /** By the name that the glue asks for. */
   readonly cores: ReadonlyMap<string, CompiledModule>;
+  /** Those with memories or tables of their own: limits count each of them once. */
+  readonly single: ReadonlySet<CompiledModule>;
   /** Imports that other parts provide. */
   readonly links: readonly PartLink[];
   /** It was made of several components: they call each other through jco's glue. */
@@ -61,8 +65,11 @@ const HTTP = new Set(['wasi:http/types', 'wasi:http/outgoing-handler']);
 
 /** A component of a composition, before it is compiled. */
 interface Planned {
+  /** Of a plug, as messages call it; empty for the filter. */
   readonly name: string;
+  /** A copy: what their owner changes later is not what was hashed. */
   readonly bytes: Uint8Array;
+  readonly hash: string;
   readonly wit: Wit;
   readonly links: readonly PartLink[];
   readonly waits: boolean;
@@ -80,31 +87,48 @@ export async function compileComponent(
 ): Promise<CompiledComponent> {
   const { hash, limits, key } = source;
   const { world, plan } = planOf(source);
-  const loaded = await Promise.all(plan.map(part => throughDisk(part, disk)));
-  const cores = loaded.flatMap(part => part.cores);
-  const shares = memoryShares(
-    cores.map(core => core.bytes),
-    limits.memory,
+  const apart = await Promise.all(plan.map(part => about(part, throughDisk(part, disk))));
+  const shares = sharesOf(
+    apart.flatMap(({ cores }) => cores.map(core => core.bytes)),
+    limits,
   );
+  const parts = await Promise.all(
+    plan.map((part, i) => {
+      const own = shares.splice(0, apart[i]!.cores.length);
+      return about(part, partOf(part, apart[i]!, own, disk));
+    }),
+  );
+  const sizes = parts.flatMap(({ cores }) => [...cores.values()].map(core => core.size));
+  return { world, parts, sha256: hash, key, size: sizes.reduce((sum, size) => sum + size, 0) };
+}
+
+/** Compiles the core modules of a part; its glue is loaded last, when their names are known to be harmless. */
+async function partOf(
+  { bytes, hash, wit, links, waits }: Planned,
+  { glue: text, code, cores }: TakenApart,
+  shares: readonly Share[],
+  disk: DiskCache | undefined,
+): Promise<Part> {
   const compiled = await Promise.all(
     cores.map(({ bytes }, i) => {
       // The small ones that put others together are rewritten faster than read.
       const kept = bytes.length < SMALL ? undefined : disk;
-      return compile(bytes, sha256(bytes), { ...limits, memory: shares[i]! }, kept);
+      return compile(bytes, sha256(bytes), shares[i]!.limits, kept);
     }),
   );
-  let at = 0;
-  const parts = plan.map(({ wit, links, bytes }, i): Part => {
-    const { glue, cores: own } = loaded[i]!;
-    return {
-      wit,
-      glue,
-      cores: new Map(own.map(({ name }) => [name, compiled[at++]!])),
-      links,
-      composed: isComposed(bytes),
-    };
-  });
-  return { world, parts, sha256: hash, key, size: compiled.reduce((sum, module) => sum + module.size, 0) };
+  for (const { module } of compiled) checkNames(module);
+  const glue = new Glue(text, code);
+  if (code === undefined && disk !== undefined) {
+    await keepComponent(disk, hash, waits, { glue: text, code: glue.code(), cores });
+  }
+  return {
+    wit,
+    glue,
+    cores: new Map(cores.map(({ name }, i) => [name, compiled[i]!])),
+    single: new Set(compiled.filter((_, i) => shares[i]!.single)),
+    links,
+    composed: isComposed(bytes),
+  };
 }
 
 const SMALL = 4096;
@@ -129,11 +153,15 @@ function planOf({ bytes, plugs }: ComponentSource): { world: World; plan: readon
     const { name, bytes, wit } = plugged[index]!;
     const links = between[index]!;
     refuseUnknownImports(`plug ${name}`, unknownImports(wit, links, isKnown));
-    return { name, bytes, wit, links: linked(links), waits: false };
+    return { ...copied(bytes), name, wit, links: linked(links), waits: false };
   });
   refuseUnknownImports('the component', unknownImports(wit, filter, isKnown));
-  plan.push({ name: '', bytes, wit, links: linked(filter), waits: world.kind === 'http' });
+  plan.push({ ...copied(bytes), name: '', wit, links: linked(filter), waits: world.kind === 'http' });
   return { world, plan };
+}
+
+function copied(bytes: Uint8Array): { bytes: Uint8Array; hash: string } {
+  return { bytes: new Uint8Array(bytes), hash: sha256(bytes) };
 }
 
 const CORE_MODULE = 1;
@@ -148,52 +176,86 @@ function isComposed(component: Uint8Array): boolean {
   });
 }
 
-/** An error says which plug it is about. */
 function named<T>(plug: string, read: () => T): T {
   try {
     return read();
   } catch (error) {
-    if (!(error instanceof ModuleError)) throw error;
-    throw new ModuleError(error.code, `plug ${plug}: ${error.message}`, { cause: error });
+    throw inPlug(plug, error);
   }
 }
 
-/** A component that was taken apart and whose glue was loaded. */
-interface Loaded {
-  readonly glue: Glue;
-  readonly cores: Transpiled['cores'];
+/** An error says which plug it is about. */
+async function about<T>({ name }: Planned, result: Promise<T>): Promise<T> {
+  if (name === '') return result;
+  try {
+    return await result;
+  } catch (error) {
+    throw inPlug(name, error);
+  }
 }
 
-async function throughDisk({ bytes, waits }: Planned, disk: DiskCache | undefined): Promise<Loaded> {
-  const hash = sha256(bytes);
-  const kept = await (disk && keptComponent(disk, hash, waits));
-  if (kept !== undefined) return { cores: kept.cores, glue: new Glue(kept.glue, kept.code) };
-  const transpiled = await transpile(bytes, waits);
-  const glue = new Glue(transpiled.glue);
-  await (disk && keepComponent(disk, hash, waits, { ...transpiled, code: glue.code() }));
-  return { cores: transpiled.cores, glue };
+function inPlug(plug: string, error: unknown): unknown {
+  if (!(error instanceof ModuleError)) return error;
+  return new ModuleError(error.code, `plug ${plug}: ${error.message}`, { cause: error });
 }
 
-/**
- * How much each core module's memories may grow to, so that all stay within the limit: what they start with, and equal
- * parts of the rest. @throws ModuleError MODULE_LIMIT
- */
-function memoryShares(cores: readonly Uint8Array[], limit: number): number[] {
+/** A component that jco took apart. */
+interface TakenApart extends Transpiled {
+  /** What an earlier process kept of V8's code of the glue; undefined: nothing was kept of the component. */
+  readonly code?: Uint8Array;
+}
+
+async function throughDisk(
+  { bytes, hash, waits }: Planned,
+  disk: DiskCache | undefined,
+): Promise<TakenApart> {
+  return (await (disk && keptComponent(disk, hash, waits))) ?? transpile(bytes, waits);
+}
+
+/** What one core module may take. */
+interface Share {
+  readonly limits: EngineLimits;
+  /** It has memories or tables of its own. */
+  readonly single: boolean;
+}
+
+/** @throws ModuleError MODULE_LIMIT */
+function sharesOf(cores: readonly Uint8Array[], limits: EngineLimits): Share[] {
   if (cores.length > CORES_MAX) {
     throw new ModuleError(
       'MODULE_LIMIT',
       `the component has ${cores.length} core modules, ${CORES_MAX} at the most`,
     );
   }
-  const initial = cores.map(core => memoryLimits(core)?.initial);
-  const own = initial.filter(bytes => bytes !== undefined);
+  const [memories, tables] = [cores.map(core => memoryLimits(core)?.initial), cores.map(tablesAtStart)];
+  const memory = divided(memories, limits.memory, PAGE, sum => `${sum} bytes of memory, limits.memory`);
+  const elements = divided(
+    tables,
+    limits.tableElements,
+    1,
+    sum => `${sum} table elements, limits.tableElements`,
+  );
+  return cores.map((_, i) => ({
+    limits: { ...limits, memory: memory[i]!, tableElements: elements[i]! },
+    single: memories[i] !== undefined || tables[i] !== undefined,
+  }));
+}
+
+/**
+ * How much each core module may grow to, so that all stay within the limit: what they start with, and equal parts of the
+ * rest. `initial`: undefined for those that have none of it. @throws ModuleError MODULE_LIMIT
+ */
+function divided(
+  initial: readonly (number | undefined)[],
+  limit: number,
+  unit: number,
+  what: (sum: number) => string,
+): number[] {
+  const own = initial.filter(size => size !== undefined);
   const sum = own.reduce((a, b) => a + b, 0);
   if (sum > limit) {
-    throw new ModuleError(
-      'MODULE_LIMIT',
-      `the component starts with ${sum} bytes of memory, limits.memory is ${limit} (raise it)`,
-    );
+    throw new ModuleError('MODULE_LIMIT', `the component starts with ${what(sum)} is ${limit} (raise it)`);
   }
-  const share = Math.floor((limit - sum) / Math.max(own.length, 1) / PAGE) * PAGE;
-  return initial.map(bytes => (bytes === undefined ? limit : bytes + share));
+  const share = Math.floor((limit - sum) / Math.max(own.length, 1) / unit) * unit;
+  return initial.map(size => (size === undefined ? limit : size + share));
 }

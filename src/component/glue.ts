@@ -15,7 +15,7 @@ export type Instantiate = <T>(
 ) => ComponentExports;
 
 /** Raised when what is done to the glue changes: goes into the names of artefacts on disk. */
-export const GLUE = 3;
+export const GLUE = 4;
 
 /** In place of the global ones: jco asks the environment at every call whether to log, and complains on stderr. */
 const NO_GLOBALS = { WebAssembly };

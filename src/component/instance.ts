@@ -3,6 +3,7 @@ import { type Memories, makeMemories } from '../engine/instantiate.ts';
 import { ModuleError } from '../errors.ts';
 import type { Part } from './compile.ts';
 import type { ComponentExports, ComponentImports } from './glue.ts';
+import { INSTANCES_MAX, tooManyInstances } from './wit-scope.ts';
 
 /** Instantiates a core module: `imports` are those of the glue, `memories` those it has to import for its own. */
 export type CoreInstance = (
@@ -33,7 +34,7 @@ export function instantiateParts(
   for (const part of parts) {
     const core = (name: string): CompiledModule => part.cores.get(name)!;
     const exports = part.glue.instantiate(core, importsOf(part, host, made), (module, given = {}) => {
-      instances.add(module);
+      instances.add(module, part.single.has(module));
       const own = makeMemories(module, interrupt);
       memories.push(own);
       return { exports: instantiate(module, given, own) };
@@ -43,30 +44,22 @@ export function instantiateParts(
   return made.at(-1)!;
 }
 
-/** Core instances of one composition, each with tables of its own. */
-const INSTANCES_MAX = 256;
-
-/** What limits are counted by: a core module's share of the memory is for one instance. */
+/** What limits are counted by: a core module's share of memory and table elements is for one instance. */
 class Instances {
-  readonly #withMemory = new Set<CompiledModule>();
+  readonly #single = new Set<CompiledModule>();
   #count = 0;
 
-  /** @throws ModuleError MODULE_LIMIT */
-  add(module: CompiledModule): void {
-    if (++this.#count > INSTANCES_MAX) {
+  /** `single`: it has memories or tables of its own. @throws ModuleError MODULE_LIMIT */
+  add(module: CompiledModule, single: boolean): void {
+    if (++this.#count > INSTANCES_MAX) throw tooManyInstances();
+    if (!single) return;
+    if (this.#single.has(module)) {
       throw new ModuleError(
         'MODULE_LIMIT',
-        `the component has more than ${INSTANCES_MAX} instances of core modules`,
+        'the component has several instances of a core module with a memory or table, which limits count once',
       );
     }
-    if (module.facts.memories.length === 0) return;
-    if (this.#withMemory.has(module)) {
-      throw new ModuleError(
-        'MODULE_LIMIT',
-        'the component has several instances of a core module with a memory, which limits.memory counts once',
-      );
-    }
-    this.#withMemory.add(module);
+    this.#single.add(module);
   }
 }
 

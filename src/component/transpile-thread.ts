@@ -22,22 +22,29 @@ const JSPI = {
   asyncExports: ['wasi:http/incoming-handler#handle'],
 } as const;
 
+/** Bytes: StarlingMonkey with all of WASI takes less than one MiB. To load it holds up the thread that runs filters. */
+const GLUE_MAX = 8 * 1024 ** 2;
+
 async function run(bytes: Uint8Array, waits: boolean): Promise<Transpiled> {
   const { files } = await transpile(bytes, waits ? { ...OPTIONS, ...JSPI } : OPTIONS);
   const cores: Core[] = [];
   for (const [name, file] of Object.entries(files)) {
     if (name.endsWith('.wasm')) cores.push({ name, bytes: file });
   }
-  const glue = Buffer.from(files[`${NAME}.js`] ?? '').toString('utf8');
+  const script = files[`${NAME}.js`] ?? new Uint8Array();
+  if (script.length > GLUE_MAX) {
+    throw new Error(`what it makes of it is ${script.length} bytes of JavaScript, ${GLUE_MAX} at the most`);
+  }
+  const glue = Buffer.from(script).toString('utf8');
   return { glue, cores };
 }
 
-parentPort?.on('message', ({ id, bytes, waits }: Question) => {
+parentPort?.on('message', ({ bytes, waits }: Question) => {
   run(bytes, waits).then(
-    done => parentPort?.postMessage({ id, done } satisfies Answer),
+    done => parentPort?.postMessage({ done } satisfies Answer),
     error => {
       const failed = error instanceof Error ? error.message : String(error);
-      parentPort?.postMessage({ id, failed } satisfies Answer);
+      parentPort?.postMessage({ failed } satisfies Answer);
     },
   );
 });

@@ -26,27 +26,24 @@ const PATIENCE = 120_000;
 
 /** What the thread is asked. */
 export interface Question {
-  readonly id: number;
   readonly bytes: Uint8Array;
   readonly waits: boolean;
 }
 
 /** What the thread answers with. */
-export type Answer = { readonly id: number } & ({ readonly done: Transpiled } | { readonly failed: string });
+export type Answer = { readonly done: Transpiled } | { readonly failed: string };
 
 interface Job {
   resolve(done: Transpiled): void;
   reject(error: Error): void;
-  readonly timer: NodeJS.Timeout;
 }
 
-/** The thread that jco runs in: it is there while components are being transpiled, and its memory goes with it. */
+/** A thread that jco runs in, for one component after the other; its memory goes with it. */
 class Thread {
   readonly #worker: Worker;
-  readonly #jobs = new Map<number, Job>();
-  #nextId = 1;
-  /** It takes no more. */
-  ended = false;
+  #job: Job | undefined;
+  /** Why it takes no more; empty: it does. */
+  #ended = '';
 
   constructor() {
     this.#worker = new Worker(THREAD, {
@@ -57,50 +54,42 @@ class Thread {
       stdout: true,
       stderr: true,
     });
-    let reason = 'its thread ended';
-    this.#worker.on('message', (answer: Answer) => this.#answered(answer));
-    this.#worker.on('error', error => {
-      reason = error instanceof Error ? error.message : String(error);
+    this.#worker.on('message', (answer: Answer) => {
+      if ('failed' in answer) return this.end(answer.failed);
+      this.#job?.resolve(answer.done);
+      this.#job = undefined;
     });
-    this.#worker.on('exit', () => this.#failAll(reason));
+    this.#worker.on('error', error => this.end(error instanceof Error ? error.message : String(error)));
+    this.#worker.on('exit', () => this.end('its thread ended'));
   }
 
-  transpile(bytes: Uint8Array, waits: boolean): Promise<Transpiled> {
-    const id = this.#nextId++;
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => this.#failAll(`it takes more than ${PATIENCE / 1000} s`), PATIENCE);
-      this.#jobs.set(id, { resolve, reject, timer });
-      this.#worker.postMessage({ id, bytes, waits } satisfies Question);
-    });
+  get ended(): boolean {
+    return this.#ended !== '';
   }
 
-  #answered(answer: Answer): void {
-    const job = this.#jobs.get(answer.id);
-    if (job === undefined) return;
-    this.#jobs.delete(answer.id);
-    clearTimeout(job.timer);
-    if ('done' in answer) job.resolve(answer.done);
-    else job.reject(refused(answer.failed));
-    if (this.#jobs.size === 0) this.#end();
+  /** @throws ModuleError, and then it has ended: what jco failed at may have left it unable to do more */
+  transpile(question: Question): Promise<Transpiled> {
+    const timer = setTimeout(() => this.end(`it takes more than ${PATIENCE / 1000} s`), PATIENCE);
+    return new Promise<Transpiled>((resolve, reject) => {
+      this.#job = { resolve, reject };
+      if (this.ended) reject(refused(this.#ended));
+      else this.#worker.postMessage(question);
+    }).finally(() => clearTimeout(timer));
   }
 
-  #failAll(reason: string): void {
-    for (const job of this.#jobs.values()) {
-      clearTimeout(job.timer);
-      job.reject(refused(reason));
-    }
-    this.#jobs.clear();
-    this.#end();
-  }
-
-  #end(): void {
-    this.ended = true;
+  end(reason: string): void {
+    if (this.ended) return;
+    this.#ended = reason || 'it failed';
+    this.#job?.reject(refused(this.#ended));
     void this.#worker.terminate();
   }
 }
 
 function refused(reason: string): ModuleError {
-  const line = reason.replace(/\s+/g, ' ').trim().slice(0, 500);
+  const line = reason
+    .replace(/[\s\p{Cc}]+/gu, ' ')
+    .trim()
+    .slice(0, 500);
   return new ModuleError(
     'MODULE_MALFORMED',
     `the component can't be transpiled by jco: ${line} (check it with wasm-tools validate, or rebuild it)`,
@@ -108,13 +97,27 @@ function refused(reason: string): ModuleError {
 }
 
 let thread: Thread | undefined;
+/** Components that wait for the thread, the one that it has included. */
+let waiting = 0;
+let last: Promise<unknown> = Promise.resolve();
 
 /**
- * Transpiles a component, off this thread. The bytes must be a component's. `waits`: its handler of requests may be
- * suspended, by JSPI.
+ * Transpiles a component, off this thread, after those that came before it: what one of them does to jco is not
+ * another's fault. The bytes must be a component's. `waits`: its handler of requests may be suspended, by JSPI.
  * @throws ModuleError MODULE_MALFORMED
  */
 export function transpile(bytes: Uint8Array, waits: boolean): Promise<Transpiled> {
+  waiting++;
+  const done = last.then(() => next({ bytes, waits }));
+  last = done.catch(() => {});
+  return done;
+}
+
+async function next(question: Question): Promise<Transpiled> {
   if (thread === undefined || thread.ended) thread = new Thread();
-  return thread.transpile(bytes, waits);
+  try {
+    return await thread.transpile(question);
+  } finally {
+    if (--waiting === 0) thread.end('nothing is left to do');
+  }
 }

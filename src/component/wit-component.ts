@@ -4,7 +4,8 @@ import { canon } from './wit-canon.ts';
 import { alias, each, externName, externType, sort, type } from './wit-read.ts';
 import { type Entity, type Instance, Scope, unsupported } from './wit-scope.ts';
 
-/** Sections up to this one are skipped. */
+const CORE_INSTANCE = 2;
+/** Sections up to this one are skipped, but for that one. */
 const COMPONENT = 4;
 
 /**
@@ -26,6 +27,9 @@ export function readComponent(
     // A component is read as often as it is instantiated: long names count, too.
     if (id > COMPONENT) scope.count((end - start) >> 4);
     switch (id) {
+      case CORE_INSTANCE:
+        each(reader, () => coreInstance(reader, scope));
+        break;
       case COMPONENT:
         scope.add({ sort: 'component', bytes: bytes.subarray(start, end), scope });
         break;
@@ -39,7 +43,10 @@ export function readComponent(
         each(reader, () => type(reader, scope));
         break;
       case 8:
-        each(reader, () => canon(reader, scope));
+        each(reader, () => {
+          scope.countFunctions(1);
+          canon(reader, scope);
+        });
         break;
       case 10:
         each(reader, () => {
@@ -64,6 +71,20 @@ export function readComponent(
     }
   }
   return scope;
+}
+
+/** Binary.md: core:instance. They are only counted. */
+function coreInstance(reader: Reader, scope: Scope): void {
+  if (reader.byte() === 0) {
+    scope.countInstance();
+    reader.u32();
+  }
+  // Arguments of a module, or exports: a name, a sort, an index.
+  each(reader, () => {
+    reader.text();
+    reader.byte();
+    reader.u32();
+  });
 }
 
 /** Binary.md: instance. */

@@ -27,6 +27,13 @@ export type Definition = Type | Instance | Nested;
 
 /** How much may be defined: what a component of 100 MB needs no more of, and what is read within a second. */
 const MAX_DEFINITIONS = 1_000_000;
+/**
+ * Core instances of one composition, each with a scope of its own: a component that instantiates another one twice, and
+ * so on, has millions of them in 9 KB, and the glue a variable for each, which V8 takes minutes for.
+ */
+export const INSTANCES_MAX = 256;
+/** Functions that are lifted, lowered, imported or exported: jco writes thousands of bytes for each, and takes more. */
+const FUNCTIONS_MAX = 4096;
 /** How deep components and types of instances may be nested. */
 const MAX_NESTING = 32;
 
@@ -41,14 +48,14 @@ export class Scope {
   readonly #parent: Scope | undefined;
   readonly #depth: number;
   /** Shared by all scopes of a component. */
-  readonly #count: { definitions: number };
+  readonly #count: { definitions: number; instances: number; functions: number };
 
   /** `caller`: where the component is instantiated; it may be in another place than it is defined. */
   constructor(parent?: Scope, caller?: Scope) {
     this.#parent = parent;
     this.#depth =
       Math.max(parent === undefined ? 0 : parent.#depth, caller === undefined ? 0 : caller.#depth) + 1;
-    this.#count = parent === undefined ? { definitions: 0 } : parent.#count;
+    this.#count = parent === undefined ? { definitions: 0, instances: 0, functions: 0 } : parent.#count;
     if (this.#depth > MAX_NESTING) {
       throw new ModuleError('MODULE_LIMIT', `the component is nested deeper than ${MAX_NESTING} levels`);
     }
@@ -59,6 +66,19 @@ export class Scope {
     this.#count.definitions += things;
     if (this.#count.definitions > MAX_DEFINITIONS) {
       throw new ModuleError('MODULE_LIMIT', `the component has more than ${MAX_DEFINITIONS} definitions`);
+    }
+  }
+
+  /** One more instance of a core module. */
+  countInstance(): void {
+    if (++this.#count.instances > INSTANCES_MAX) throw tooManyInstances();
+  }
+
+  /** That many more functions for which there will be JavaScript. */
+  countFunctions(functions: number): void {
+    this.#count.functions += functions;
+    if (this.#count.functions > FUNCTIONS_MAX) {
+      throw new ModuleError('MODULE_LIMIT', `the component has more than ${FUNCTIONS_MAX} functions`);
     }
   }
 
@@ -110,6 +130,13 @@ export class Scope {
 function found<T>(value: T | undefined, what: string, index: number): T {
   if (value === undefined) throw malformed(`there is no ${what} ${index}`);
   return value;
+}
+
+export function tooManyInstances(): ModuleError {
+  return new ModuleError(
+    'MODULE_LIMIT',
+    `the component has more than ${INSTANCES_MAX} instances of core modules`,
+  );
 }
 
 export function malformed(message: string): ModuleError {

@@ -51,7 +51,10 @@ export function witOf(bytes: Uint8Array): Wit {
     if (!named.has(entity)) giveNames(name, entity);
     named.add(entity);
     // One instance's type can be that of many imports.
-    if (entity.sort === 'instance') scope.count(entity.exports.size);
+    if (entity.sort === 'instance') {
+      scope.count(entity.exports.size);
+      scope.countFunctions([...entity.exports.values()].filter(({ sort }) => sort === 'func').length);
+    } else if (entity.sort === 'func') scope.countFunctions(1);
   }
   const types = new Map<string, WitItem>();
   const extern = ([name, entity]: [string, Entity]): WitExtern => {

@@ -84,20 +84,32 @@ it('components that are cut off', { timeout: TIMEOUT }, async t => {
 
 const EMPTY = assemble('empty.wat', '(module)');
 const PAGE = assemble('page.wat', '(module (memory 1))');
+const TABLE = assemble('table.wat', '(module (table 10 funcref))');
+const TABLES = assemble('tables.wat', '(module (table 40000 funcref))');
 
 it('many core modules, instances and memories, deep nesting', { timeout: TIMEOUT }, async t => {
   const script = bytesOf('script');
-  const [many, more, memories, deep, empty] = files(t, [
+  const [many, more, memories, tables, large, deep, empty] = files(t, [
     withCores(script, EMPTY, 100_000),
     withCores(script, EMPTY, 900),
     withCores(script, PAGE, 2),
+    withCores(script, TABLE, 2),
+    withCores(script, TABLES, 1),
     nested(1000),
     nested(0),
   ]);
   await refuseAll(t, '', [
-    { guest: many!, message: /instances count exceeds limit of 1000/ },
+    { guest: many!, message: /: the component has more than 256 instances of core modules$/ },
     { guest: more!, message: /: the component has more than 256 instances of core modules$/ },
     { guest: memories!, message: /: the component has several instances of a core module with a memory/ },
+    {
+      guest: tables!,
+      message: /: the component has several instances of a core module with a memory or table/,
+    },
+    {
+      guest: large!,
+      message: /: the component starts with \d+ table elements, limits\.tableElements is 32768/,
+    },
     { guest: deep!, message: /: the component is of another world: it exports nothing/ },
     { guest: empty!, message: /: the component is of another world: it exports nothing/ },
   ]);

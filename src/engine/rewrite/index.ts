@@ -50,6 +50,17 @@ export interface RewriteLimits {
 }
 
 const CODE = 10;
+const TABLE = 4;
+
+/** Entries that the tables a module defines start with; undefined: it defines none. @throws ModuleError */
+export function tablesAtStart(bytes: Uint8Array): number | undefined {
+  const shape = new Shape();
+  for (const { id, start, end } of sectionsOf(bytes)) {
+    if (id > 0 && id <= TABLE) shape.section(id, new Reader(bytes, start, end));
+  }
+  const { ownTables } = shape;
+  return ownTables.length === 0 ? undefined : ownTables.reduce((sum, { range }) => sum + range.minimum, 0);
+}
 
 /**
  * A core module that can be interrupted and stays within its limits. Append-only: no index of the module's moves.
