@@ -39,10 +39,17 @@ for (const [path, status, told] of CASES) {
   });
 }
 
+/** However long it takes: a busy machine gives a guest its time slowly. */
+async function statusOf(port: number, path: string): Promise<number> {
+  const response = await fetch(`http://127.0.0.1:${port}${path}`);
+  await response.arrayBuffer();
+  return response.status;
+}
+
 describe('a handler that', () => {
   it('computes for ever in small pieces, uses up its time', async t => {
     const { port, log } = await warm(t, { limits: { callTime: 20 } });
-    assert.equal((await get(port, '/mine')).status, 503);
+    assert.equal(await statusOf(port, '/mine'), 503);
     assert.match(log.at('error')[0]!.message, /computed longer than a hundred times limits.callTime/);
   });
 
@@ -55,8 +62,8 @@ describe('a handler that', () => {
       longest = Math.max(longest, now - last);
       last = now;
     }, 5);
-    assert.equal((await get(port, '/spin')).status, 503);
-    clearInterval(timer);
+    t.after(() => clearInterval(timer));
+    assert.equal(await statusOf(port, '/spin'), 503);
     assert.match(log.at('error')[0]!.message, /computed longer than a hundred times limits.callTime/);
     assert.ok(longest < 1000, `the loop stood still for ${longest} ms`);
   });
