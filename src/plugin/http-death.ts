@@ -3,6 +3,9 @@ import { GuestError, ModuleError, PluginError } from '../errors.ts';
 import type { Context } from './context.ts';
 import { guestError } from './death.ts';
 
+/** A stretch between two waits is many calls, and garbage is collected in it: so many times `limits.callTime`. */
+export const CALLS_PER_STRETCH = 5;
+
 const PAGE = 65_536;
 
 /**
@@ -22,6 +25,16 @@ export function httpDeath(
     counters.interruptions++;
     counters.limitHits.callTime++;
     const text = `computed longer than a hundred times limits.callTime (${context.limits.callTime} ms) for one request`;
+    return new GuestError('GUEST_TIMEOUT', context.name, callback, text, { cause: error });
+  }
+  if (guest !== undefined && death === 'interrupted') {
+    const { counters, limits } = context.state;
+    const { budget } = guest.segments;
+    const name = budget === limits.startTime ? 'startTime' : 'callTime';
+    counters.interruptions++;
+    counters.limitHits[name]++;
+    const most = name === 'startTime' ? 'limits.startTime' : `${CALLS_PER_STRETCH} times limits.callTime`;
+    const text = `ran longer than ${most} (${budget} ms) without waiting`;
     return new GuestError('GUEST_TIMEOUT', context.name, callback, text, { cause: error });
   }
   return guestError(error, context, callback, death === 'interrupted', guest !== undefined && isFull(guest));

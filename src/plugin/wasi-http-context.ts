@@ -228,7 +228,8 @@ export class WasiHttpContext implements TakenContext, HandlerHost {
   }
 
   #moved(bytes: number): void {
-    this.#guest.guest.moved(bytes);
+    // Afterwards it is another request's.
+    if (!this.#ended) this.#guest.guest.moved(bytes);
     this.#timer.refresh();
   }
 
@@ -248,6 +249,7 @@ export class WasiHttpContext implements TakenContext, HandlerHost {
 
   /** The filter ends, and its streams have. */
   kill(): void {
+    if (this.#ended) return;
     this.#killed = true;
     this.#guest.guest.close();
   }
@@ -261,14 +263,14 @@ export class WasiHttpContext implements TakenContext, HandlerHost {
 
   #returned(error: unknown): void {
     this.#ended = true;
-    const { guest, flush } = this.#guest;
+    const { flush } = this.#guest;
     const exited = error instanceof Exit && error.status === 0;
     if (error !== undefined && !this.#killed && !exited) this.#died(error);
     else if (!this.#answered && !this.#over && !this.#killed) {
       this.#stream.fail(500, 'the handler returned without a response');
     }
     flush();
-    guest.close();
+    this.#plugin.release(this.#guest, error === undefined && !this.#killed);
     clearTimeout(this.#timer);
     // What it holds of the chain is nobody's any more.
     this.#requestIn.drop();

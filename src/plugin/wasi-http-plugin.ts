@@ -8,7 +8,7 @@ import { checkedEnv, wasiOf } from './component-spec.ts';
 import { Context } from './context.ts';
 import type { FilterCounters } from './counters.ts';
 import { Exit, reportGuestError } from './death.ts';
-import { httpDeath } from './http-death.ts';
+import { CALLS_PER_STRETCH, httpDeath } from './http-death.ts';
 import type { PluginOptions } from './plugin.ts';
 import type { RegisteredPlugin } from './registry.ts';
 import type { PluginState } from './state.ts';
@@ -28,6 +28,9 @@ const PHASES: Phases = {
   changesBodies: false,
 };
 
+/** Resources (files, streams, fields) that a guest may keep from one request to the next: more is one that forgets them. */
+const KEPT_RESOURCES = 32;
+
 const HANDLER = 'wasi:http/incoming-handler';
 /** What a guest may compute for one request, and again for each mebibyte of bodies: so many times `limits.callTime`. */
 const CALLS_PER_REQUEST = 100;
@@ -45,8 +48,9 @@ export interface GuestWithOutput {
 }
 
 /**
- * A component of the world `wasi:http/proxy` as a filter. Each request gets an instance that no other has seen and none
- * will see; instances are made between requests, and kept ready.
+ * A component of the world `wasi:http/proxy` as a filter. Each request has an instance to itself; `isolation: shared`
+ * uses it again for the next one when its handler has returned, `request` never. Instances are kept ready, and made
+ * between requests.
  */
 export class WasiHttpPlugin implements RegisteredPlugin {
   readonly name: string;
@@ -69,6 +73,8 @@ export class WasiHttpPlugin implements RegisteredPlugin {
   #filling: NodeJS.Immediate | undefined;
   readonly #contexts = new Set<WasiHttpContext>();
   #handled = 0;
+  /** Instances that handle requests. */
+  #busy = 0;
   #closed = false;
   /** It takes no new streams: whoever has it must get another. */
   retired = false;
@@ -112,7 +118,8 @@ export class WasiHttpPlugin implements RegisteredPlugin {
       },
       times: {
         start: limits.startTime,
-        call: limits.callTime,
+        turn: limits.callTime,
+        call: CALLS_PER_STRETCH * limits.callTime,
         total: CALLS_PER_REQUEST * limits.callTime,
       },
     };
@@ -140,17 +147,32 @@ export class WasiHttpPlugin implements RegisteredPlugin {
     // It was evicted after the stream's chain was made: it comes back for this one.
     this.#closed = false;
     let guest = this.#ready.pop();
-    this.#fill();
     if (guest === undefined) {
       counters.poolMisses++;
       guest = this.#remake();
     }
-    if (this.#handled < COLD_REQUESTS)
-      guest.guest.segments.budget = Math.max(limits.callTime, limits.startTime);
+    this.#busy++;
+    this.#fill();
+    const cold = this.#handled < COLD_REQUESTS;
+    const { start, call } = this.#spec.times;
+    guest.guest.segments.budget = cold ? Math.max(call, start) : call;
     const context = new WasiHttpContext(this, stream, guest);
     this.#contexts.add(context);
     counters.contexts++;
     return context;
+  }
+
+  /** Its handler has returned. `usable`: as it should. */
+  release(guest: GuestWithOutput, usable: boolean): void {
+    this.#busy--;
+    const { failure, resources } = guest.guest.instance.wasi;
+    const again = usable && this.#reuses && failure === undefined && resources <= KEPT_RESOURCES;
+    if (again && !this.retired) this.#ready.push(guest);
+    else guest.guest.close();
+    // As many as are at work may wait: they come and go.
+    const most = Math.max(this.options.pool, this.#busy);
+    while (this.#ready.length > most) this.#ready.shift()!.guest.close();
+    this.#fill();
   }
 
   contextGone(context: WasiHttpContext): void {
@@ -166,10 +188,9 @@ export class WasiHttpPlugin implements RegisteredPlugin {
     context.callTime = this.options.limits.callTime;
     const death = httpDeath(error, context, `${HANDLER}.handle`, guest);
     reportGuestError(this.state.log, death);
-    if (death instanceof GuestError) {
-      this.state.backOff.failed();
-      if (this.options.onFailure === 'closed') this.state.down = true;
-    }
+    // Others have instances of their own, and go on with them.
+    if (death instanceof GuestError && this.#reuses && this.options.onFailure === 'closed')
+      this.state.down = true;
     return death;
   }
 
@@ -236,6 +257,11 @@ export class WasiHttpPlugin implements RegisteredPlugin {
     }
   }
 
+  /** `isolation: shared`: an instance takes one request after the other. */
+  get #reuses(): boolean {
+    return this.options.isolation === 'shared';
+  }
+
   get #mustWait(): boolean {
     return this.state.down || this.state.backOff.wait() > 0;
   }
@@ -252,7 +278,8 @@ export class WasiHttpPlugin implements RegisteredPlugin {
   /** One instance each time round the event loop, so that requests come in between. */
   #fill(): void {
     if (this.retired || this.#filling !== undefined) return;
-    if (this.#ready.length >= this.options.pool || this.#mustWait) return;
+    const there = this.#ready.length + (this.#reuses ? this.#busy : 0);
+    if (there >= this.options.pool || this.#mustWait) return;
     this.#filling = setImmediate(() => {
       this.#filling = undefined;
       if (this.#mustWait || this.#closed) return;

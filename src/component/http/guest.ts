@@ -7,14 +7,13 @@ import type { CompiledComponent } from '../compile.ts';
 import type { ComponentImports } from '../glue.ts';
 import { type CoreInstance, instantiateParts } from '../instance.ts';
 import { type WasiHost, type WasiInstance, wasiImports } from '../wasi/index.ts';
-import type { Result } from './bodies.ts';
 import type { ErrorCode } from './error-code.ts';
-import { type HandlerHost, httpImports, ResponseOutparam } from './imports.ts';
+import { type HandlerHost, httpImports, type RequestSender, ResponseOutparam } from './imports.ts';
 import { IncomingRequest, type PendingResponse, type RequestLine } from './incoming.ts';
 import type { Inflow } from './inflow.ts';
 import { HttpInstance, type HttpLimits } from './instance.ts';
 import { guardLists } from './lists.ts';
-import type { OutgoingRequest, OutgoingResponse, RequestOptions } from './outgoing.ts';
+import type { OutgoingRequest, RequestOptions } from './outgoing.ts';
 
 /** What instances of a handler are made of. */
 export interface GuestSpec {
@@ -24,8 +23,13 @@ export interface GuestSpec {
   readonly env: Readonly<Record<string, string>>;
   readonly grants: Capabilities;
   readonly limits: HttpLimits;
-  /** ms: for the instance to be made, for each stretch that it runs, and for all of them (`moved` begins anew). */
-  readonly times: { readonly start: number; readonly call: number; readonly total: number };
+  /** ms: for the instance to be made; until others have their turn; for each stretch that it runs; for all of them (`moved` begins anew). */
+  readonly times: {
+    readonly start: number;
+    readonly turn: number;
+    readonly call: number;
+    readonly total: number;
+  };
 }
 
 type Handle = (request: IncomingRequest, outparam: ResponseOutparam) => Promise<void>;
@@ -61,8 +65,8 @@ class GuestSegments extends Segments {
   }
 }
 
-/** An instance of a `wasi:http/proxy` component: for one request. */
-export class HttpGuest implements HandlerHost {
+/** An instance of a `wasi:http/proxy` component: for one request at a time. */
+export class HttpGuest implements RequestSender {
   readonly instance: HttpInstance;
   readonly segments: GuestSegments;
   readonly memories: Memories[] = [];
@@ -85,7 +89,7 @@ export class HttpGuest implements HandlerHost {
     this.segments = new GuestSegments(interrupter, { budget: times.start, total: times.start + times.total });
     this.segments.wasi = outside.instance;
     outside.instance.unwinds = true;
-    outside.instance.pace = () => this.#pace(times.call);
+    outside.instance.pace = () => this.#pace(times.turn);
     const host = { ...outside.imports, ...httpImports(this.instance, this) } as ComponentImports;
     let memory: WebAssembly.Memory | undefined;
     const instantiate: CoreInstance = (core, given, memories) => {
@@ -108,12 +112,17 @@ export class HttpGuest implements HandlerHost {
     this.segments.renew();
   }
 
-  /** Calls the handler, once; resolves when it has returned. @throws what it dies of */
+  /** Calls the handler; resolves when it has returned, and not before that again. @throws what it dies of */
   async handle(line: RequestLine, raw: readonly string[], body: Inflow, host: HandlerHost): Promise<void> {
     this.#host = host;
+    this.#moved = 0;
+    this.segments.renew();
     this.instance.isHead = line.method === 'HEAD';
     const request = new IncomingRequest(this.instance, line, raw, body);
-    await this.instance.wasi.guard(this.#handle(request, new ResponseOutparam(this.instance, this)));
+    // What it may still hold of this request answers to no other.
+    const outparam = new ResponseOutparam(this.instance, host);
+    await this.instance.wasi.guard(this.#handle(request, outparam));
+    this.#host = undefined;
   }
 
   /** Bytes of a body went through it. */
@@ -158,12 +167,7 @@ export class HttpGuest implements HandlerHost {
     return sum;
   }
 
-  // HandlerHost, for the imports, which are there before the request.
-
-  respond(answer: Result<OutgoingResponse, ErrorCode>): void {
-    this.#host?.respond(answer);
-  }
-
+  /** For the imports, which are there before any request. */
   send(request: OutgoingRequest, options: RequestOptions | undefined): PendingResponse {
     if (this.#host === undefined) throw { tag: 'HTTP-request-denied' } satisfies ErrorCode;
     return this.#host.send(request, options);

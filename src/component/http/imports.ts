@@ -10,12 +10,16 @@ import {
 import type { HttpInstance } from './instance.ts';
 import { OutgoingRequest, OutgoingResponse, RequestOptions } from './outgoing.ts';
 
-/** Whoever called the handler: where its messages go. */
-export interface HandlerHost {
-  /** The handler's answer. The response is the host's. Called once at the most. */
-  respond(answer: Result<OutgoingResponse, ErrorCode>): void;
+/** Where a handler's requests go. */
+export interface RequestSender {
   /** Sends a request, which is the host's; throws ErrorCode as jco's `err`. */
   send(request: OutgoingRequest, options: RequestOptions | undefined): PendingResponse;
+}
+
+/** Whoever called the handler: where its messages go. */
+export interface HandlerHost extends RequestSender {
+  /** The handler's answer. The response is the host's. Called once at the most. */
+  respond(answer: Result<OutgoingResponse, ErrorCode>): void;
 }
 
 /** Resource `wasi:http/types.response-outparam` (wasi-http 0.2, wit/types.wit). */
@@ -70,7 +74,7 @@ function bound<T extends object>(
 }
 
 /** The import objects of `wasi:http` for one instance, as jco wants them: keys without versions. */
-export function httpImports(instance: HttpInstance, host: HandlerHost): Record<string, object> {
+export function httpImports(instance: HttpInstance, host: RequestSender): Record<string, object> {
   return {
     'wasi:http/types': {
       Fields: bound(Fields.prototype, () => new Fields(instance), {

@@ -10,7 +10,7 @@ import { type HttpRig, rig } from './support.ts';
 const CASES = [
   ['/trap', 503, /trap: wasm trap: wasm `unreachable`/],
   ['/exit', 503, /the guest called proc_exit\(1\)/],
-  ['/loop', 503, /ran longer than limits.callTime \(50 ms\)/],
+  ['/loop', 503, /ran longer than 5 times limits.callTime \(250 ms\)/],
   ['/memory', 503, /its memory is at limits.memory|unreachable/],
   ['/resources', 503, /more than 4096 WASI resources|limits.callTime/],
   ['/amplify', 503, /from-list of \d+ bytes: limits.headerBytes/],

@@ -59,6 +59,11 @@ export class WasiInstance {
     this.#resources++;
   }
 
+  /** How many there are. */
+  get resources(): number {
+    return this.#resources;
+  }
+
   /** A resource was dropped. */
   release(): void {
     this.#resources--;
