@@ -1,7 +1,7 @@
 import { Reader } from '../engine/binary.ts';
 import { sectionsOf } from '../engine/sections.ts';
 import { canon } from './wit-canon.ts';
-import { alias, each, externName, externType, sort, type } from './wit-read.ts';
+import { alias, each, externName, externType, nameOf, sort, type } from './wit-read.ts';
 import { type Entity, type Instance, Scope, unsupported } from './wit-scope.ts';
 
 const CORE_INSTANCE = 2;
@@ -97,7 +97,7 @@ function instance(reader: Reader, scope: Scope): Instance {
   }
   if (kind !== 0) throw unsupported(`an instance of kind ${kind}`);
   const component = scope.entity(4, reader.u32());
-  each(reader, () => entities.set(reader.text(), scope.entity(sort(reader), reader.u32())));
+  each(reader, () => entities.set(nameOf(reader), scope.entity(sort(reader), reader.u32())));
   if (component.sort !== 'component' || component.bytes === undefined) {
     throw unsupported('an instance of an imported component');
   }

@@ -16,16 +16,26 @@ export function each(reader: Reader, read: () => void): void {
   for (let n = reader.u32(); n > 0; n--) read();
 }
 
+/** What no name has, and what a terminal would obey. */
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
+
+/** A name as it stands in the bytes: messages have it, and nobody has validated it yet. */
+export function nameOf(reader: Reader): string {
+  const name = reader.text();
+  if (UNSEEN.test(name)) throw malformed('a name has a control character in it');
+  return name;
+}
+
 /** The name of an import or export, its version whole. */
 export function externName(reader: Reader): string {
   const kind = reader.byte();
-  let name = reader.text();
+  let name = nameOf(reader);
   if (kind > 2) throw unsupported(`a name of kind ${kind}`);
   if (kind === 2) {
     each(reader, () => {
       const option = reader.byte();
       if (option > 1) throw unsupported(`a name's option ${option}`);
-      const text = reader.text();
+      const text = nameOf(reader);
       if (option === 1) name += text;
     });
   }
@@ -73,8 +83,11 @@ export function alias(reader: Reader, scope: Scope): void {
     return;
   }
   if (target > 2) throw unsupported(`an alias of kind ${target}`);
-  const name = reader.text();
-  if (target === 1 || kind === -1) return;
+  if (target === 1 || kind === -1) {
+    reader.text();
+    return;
+  }
+  const name = nameOf(reader);
   const instance = scope.entity(5, index);
   const entity = instance.sort === 'instance' ? instance.exports.get(name) : undefined;
   if (entity === undefined) throw malformed(`instance ${index} has no export ${JSON.stringify(name)}`);
@@ -140,7 +153,7 @@ function defined(head: number, reader: Reader, scope: Scope): Type {
       return new Type(
         'variant',
         list(reader, () => {
-          const part = maybe(reader.text());
+          const part = maybe(nameOf(reader));
           if (reader.byte() !== 0) throw unsupported('a case that refines another');
           return part;
         }),
@@ -160,7 +173,7 @@ function defined(head: number, reader: Reader, scope: Scope): Type {
     case 0x6d:
       return new Type(
         head === 0x6e ? 'flags' : 'enum',
-        list(reader, () => ({ label: reader.text(), type: undefined })),
+        list(reader, () => ({ label: nameOf(reader), type: undefined })),
       );
     case 0x6b:
       return new Type('option', [{ label: '', type: value() }]);
@@ -195,7 +208,7 @@ function primitive(byte: number): Type {
 }
 
 function labelled(reader: Reader, scope: Scope): Part[] {
-  return list(reader, () => ({ label: reader.text(), type: valueType(reader, scope) }));
+  return list(reader, () => ({ label: nameOf(reader), type: valueType(reader, scope) }));
 }
 
 function list<T>(reader: Reader, read: () => T): T[] {

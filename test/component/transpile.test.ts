@@ -5,6 +5,7 @@ import { print } from '@bytecodealliance/jco';
 import { compileComponent } from '../../src/component/compile.ts';
 import { transpile } from '../../src/component/transpile.ts';
 import { sha256 } from '../../src/engine/compile.ts';
+import { linkComponent } from '../../src/plugin/component-spec.ts';
 import { componentOf } from '../hostile/component-build.ts';
 import { LIMITS } from '../support/guest.ts';
 import { fromWat } from './build.ts';
@@ -118,4 +119,41 @@ test('what jco would need gigabytes for: refused before it sees it', async () =>
     const message = 'the component has more than 4096 functions';
     await assert.rejects(compiled(bytes), { code: 'MODULE_LIMIT', message });
   }
+});
+
+test('a name that a terminal would obey is shown to nobody', async () => {
+  const text = (await print(await componentOf(''))).replace(
+    /^\(component.*$/m,
+    start => `${start} (import "evil-name" (instance))`,
+  );
+  const bytes = Buffer.from(await fromWat(text));
+  for (const evil of ['evil\x1b[31m', 'evil\nname', 'evil\u202ex']) {
+    const name = Buffer.alloc(9, 'x');
+    name.write(evil);
+    const changed = Buffer.from(bytes);
+    name.copy(changed, bytes.indexOf('evil-name'));
+    await assert.rejects(compiled(changed), {
+      code: 'MODULE_MALFORMED',
+      message: 'the component is malformed: a name has a control character in it',
+    });
+  }
+});
+
+test('a core module whose exports are not what their names say: through the glue', async () => {
+  const text = await print(await componentOf(''));
+  const item = 'weir:filter/http@0.1.0#[constructor]plugin-context';
+  const global = text
+    .replace(
+      `(export "${item}" (func`,
+      `(global $g i32 (i32.const 1)) (export "${item}" (global $g)) (export "x" (func`,
+    )
+    .replace(/(\(alias core export \S+) "weir:filter\/http@0\.1\.0#\[constructor\]plugin-context"/, '$1 "x"');
+  const inherited = text.replace(
+    '(export "memory" (memory',
+    '(func $z (param i32)) (export "cabi_post_weir:filter/http@0.1.0#constructor" (func $z)) (export "memory" (memory',
+  );
+  const road = async (wat: string) => linkComponent(await compiled(await fromWat(wat)), true).core;
+  assert.notEqual(await road(text), undefined);
+  assert.equal(await road(global), undefined);
+  assert.notEqual(await road(inherited), undefined);
 });

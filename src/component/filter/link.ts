@@ -19,19 +19,19 @@ export function filterCore(
   const cores = [...part.cores.values()].filter(core => usesWorld(core));
   const [core] = cores;
   if (core === undefined || cores.length > 1) return undefined;
-  const { exports } = core.facts;
-  const hasMemory = WebAssembly.Module.exports(core.module).some(
-    e => e.kind === 'memory' && e.name === 'memory',
-  );
-  if (!hasMemory || exports['cabi_realloc'] !== REALLOC_TYPE) return undefined;
-  for (const [name, type] of Object.entries(exports)) {
+  const types = core.facts.exports;
+  const exports = WebAssembly.Module.exports(core.module);
+  const hasMemory = exports.some(({ kind, name }) => kind === 'memory' && name === 'memory');
+  if (!hasMemory || types['cabi_realloc'] !== REALLOC_TYPE) return undefined;
+  for (const { name, kind } of exports) {
     const isPost = name.startsWith(POST);
     const id = isPost ? name.slice(POST.length) : name;
     if (!id.startsWith(PACKAGE)) continue;
     const [from, item = ''] = id.split('#');
-    const called = CALLBACK_TYPES[item];
+    if (from !== exported || kind !== 'function') return undefined;
+    const called = Object.hasOwn(CALLBACK_TYPES, item) ? CALLBACK_TYPES[item] : undefined;
     const wanted = isPost && called !== undefined ? `${called.split(':')[1]}:` : called;
-    if (from !== exported || (wanted !== undefined && wanted !== type)) return undefined;
+    if (wanted !== undefined && wanted !== types[name]) return undefined;
   }
   let index = 0;
   for (const { module, name, kind } of WebAssembly.Module.imports(core.module)) {
