@@ -19,7 +19,7 @@ const stopReserve = 5000;
 
 /**
  * `weir run`: serves until SIGTERM or SIGINT, then lets requests in flight end and ends the process: exit code 0,
- * or 1 when they did not end in time.
+ * or 1 when they did not end in time. While it starts, a signal ends it at once.
  * @throws WeirError when the configuration or a filter is wrong or an address is taken: nothing is listening then
  */
 export async function run(file: string, options: RunOptions): Promise<never> {
@@ -29,7 +29,12 @@ export async function run(file: string, options: RunOptions): Promise<never> {
   const log = createLog(config.log);
   dieLogged(log);
   const stopped = stopSignal();
-  const weir = await startWeir(config, log);
+  const weir = await Promise.race([startWeir(config, log), stopped]);
+  if (typeof weir === 'string') {
+    // To transpile components can take minutes, and nobody is served yet.
+    log.info({ signal: weir }, 'stopped before it was started');
+    process.exit(0);
+  }
   log.info({ addresses: weir.addresses.map(({ url }) => url) }, 'started');
   process.stdout.write(runText(config, weir, version()));
   const signal = await stopped;

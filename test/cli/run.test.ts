@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect, createServer as createNetServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -116,6 +116,27 @@ test('a second signal ends it at once', async () => {
   assert.ok((await response) instanceof Error);
   server.closeAllConnections();
   server.close();
+});
+
+test('a signal while it starts ends it at once', async () => {
+  const component = readFileSync('filters/javascript/add-header/add-header.wasm');
+  // Each of other bytes: none is taken from another's result. An empty custom section of another name.
+  const filters = Array.from({ length: 16 }, (_, i) => {
+    const path = join(folder, `start-${i}.wasm`);
+    writeFileSync(path, Buffer.concat([component, Buffer.from([0, 2, 1, 97 + i])]));
+    return `f${i}: {module: ${JSON.stringify(path)}}`;
+  });
+  const config = `listeners: [{address: "127.0.0.1:0", routes: [{upstream: app}]}]
+${echo}filters: {${filters.join(', ')}}
+modules: {cache: {directory: ${JSON.stringify(file('no-directory', ''))}}}
+`;
+  await using running = new Running(['run', file('starting.yaml', config)]);
+  // Said just before components are compiled.
+  await running.output('stderr', /the cache directory is not used/);
+  const { code, stderr, stdout } = await running.stop();
+  assert.equal(code, 0, stderr);
+  assert.match(stderr, /"msg":"stopped before it was started"/);
+  assert.equal(stdout, '');
 });
 
 test('the drain limit ends requests that do not', async () => {

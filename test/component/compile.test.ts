@@ -45,6 +45,9 @@ test('artefacts are named after the version of jco that is installed', async () 
   const entry = createRequire(import.meta.url).resolve('@bytecodealliance/jco');
   const { version } = JSON.parse(await readFile(path.join(path.dirname(entry), '../package.json'), 'utf8'));
   assert.equal(JCO_VERSION, version);
+  // No other may come in its place: what it writes is patched and kept under that name.
+  const own = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8'));
+  assert.equal(own.dependencies['@bytecodealliance/jco'], JCO_VERSION);
 });
 
 test('a component is transpiled once: the next process takes it from disk', async t => {
