@@ -1,4 +1,3 @@
-import { isComponentCore } from '../abi/link.ts';
 import type { ModuleReport } from '../plugin/inspect.ts';
 import { componentBlocks, componentFacts, worldText } from './component-text.ts';
 import { block, bytesText, memoryText, table } from './text.ts';
@@ -69,7 +68,7 @@ function headline(report: ModuleReport): string {
   if (report.component !== null)
     return `component, ${worldText(report.component, report.refusal)}, ${language}${size}`;
   if (report.abi !== null) return `Proxy-Wasm ABI ${report.abi}, ${language}${size}`;
-  const what = isComponentCore(report.exports) ? 'core of a component' : 'no Proxy-Wasm ABI';
+  const what = report.isComponentCore ? 'core of a component' : 'no Proxy-Wasm ABI';
   return `${what}: not a filter, ${language}${size}`;
 }
 

@@ -1,5 +1,5 @@
 import { HOSTCALLS } from '../abi/hostcalls/index.ts';
-import { abiVersion, importStatus } from '../abi/link.ts';
+import { abiVersion, importStatus, isComponentCore } from '../abi/link.ts';
 import type { AbiVersion } from '../abi/types.ts';
 import { identify } from '../engine/identify.ts';
 import { rewrite } from '../engine/rewrite/index.ts';
@@ -29,6 +29,8 @@ export interface ModuleReport {
   readonly customSections: readonly { readonly name: string; readonly size: number }[];
   /** It imports the hostcall that changes bodies. */
   readonly mayChangeBody: boolean;
+  /** It was built to become a component, and is none yet. */
+  readonly isComponentCore: boolean;
   /** Why Weir doesn't run it, whatever the configuration says; empty when it does. */
   readonly refusal: string;
   /** Of a component; null for core modules. */
@@ -106,6 +108,7 @@ export async function inspectModule(bytes: Uint8Array): Promise<ModuleReport> {
     language: made['language'] ?? '',
     producers: made,
     customSections: sections,
+    isComponentCore: isComponentCore(exports),
     mayChangeBody: imports.some(i => i.name === 'proxy_set_buffer_bytes'),
     refusal: refusal(bytes),
     component: null,
@@ -139,6 +142,7 @@ async function componentReport(bytes: Uint8Array): Promise<ModuleReport> {
     language: producers['language'] ?? '',
     producers,
     customSections: customSections(bytes),
+    isComponentCore: false,
     mayChangeBody: imports.some(
       ({ name, functions }) => name.startsWith('weir:filter/body@') && functions.includes('write'),
     ),

@@ -13,6 +13,7 @@ import { PluginChain } from '../../../src/chain/chain.ts';
 import type { CompiledModule } from '../../../src/engine/compile.ts';
 import { Interrupter } from '../../../src/engine/interrupt/interrupter.ts';
 import type { RawFields } from '../../../src/message/fields.ts';
+import type { ModuleVm } from '../../../src/plugin/module-vm.ts';
 import { VmRegistry } from '../../../src/plugin/registry.ts';
 import { WASI_PREVIEW1 } from '../../../src/wasi/index.ts';
 import { settle } from '../../support/guest.ts';
@@ -48,7 +49,7 @@ async function behaviour(compiled: CompiledModule, filter: Shipped): Promise<obj
     drive.stream.finish();
     seen.push([exchange.events, exchange.requestHeaders.pairs(), exchange.response?.pairs()]);
   }
-  const memory = plugin.vms()[0]!.memorySize;
+  const memory = (plugin.vms()[0] as ModuleVm).memory.size;
   plugin.close();
   return { seen, log: log.texts, memory, counters: plugin.counters };
 }
