@@ -1,5 +1,5 @@
 import type { FilterConfig } from '../config/types.ts';
-import { type ModuleCache, readModule } from '../engine/cache.ts';
+import { type ModuleCache, type Plug, readModule } from '../engine/cache.ts';
 import { ModuleError, type WeirError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { BrokenPlugin } from '../plugin/broken-plugin.ts';
@@ -26,6 +26,8 @@ export class FilterSource {
   #closed = false;
   /** SHA-256 of the bytes it was first made of: other ones need a restart. */
   #sha256: string;
+  /** Of what it was first made of, plugs included; empty until then. */
+  #key = '';
 
   /** `bytes`: the module, when it is not to be read from its file. */
   constructor(config: FilterConfig, loader: Loader, bytes: Uint8Array | undefined) {
@@ -49,32 +51,37 @@ export class FilterSource {
 
   /** Compiles the module. @throws ModuleError */
   async compile(): Promise<CompiledFilter> {
-    const { module, limits } = this.config;
+    const { limits, plugs: named } = this.config;
+    const plugs = await Promise.all(
+      named.map(async plug => ({
+        name: plug.moduleText,
+        bytes: await readModule(plug.module, limits.moduleSize),
+      })),
+    );
+    const compiled = await this.#compiled(plugs);
+    if (this.#key === '' || this.#key === compiled.key) return compiled;
+    const names = named.map(plug => plug.module).join(', ');
+    throw changed(named.length === 1 ? names : `one of its plugs (${names})`);
+  }
+
+  async #compiled(plugs: readonly Plug[]): Promise<CompiledFilter> {
+    const { module, limits, sha256 } = this.config;
     const { cache } = this.#loader;
     try {
-      const plugs = await Promise.all(
-        this.config.plugs.map(async plug => ({
-          name: plug.moduleText,
-          bytes: await readModule(plug.module, limits.moduleSize),
-        })),
-      );
       return await (this.#bytes === undefined
         ? cache.load(module, this.#sha256, limits, plugs)
         : cache.checked(this.#bytes, this.#sha256, limits, plugs));
     } catch (error) {
-      const changed =
-        error instanceof ModuleError && error.code === 'MODULE_HASH_MISMATCH' && this.config.sha256 === '';
-      if (!changed) throw error;
-      throw new ModuleError(
-        'MODULE_HASH_MISMATCH',
-        `${module} was changed since it was first loaded: restart Weir`,
-      );
+      const isChanged =
+        error instanceof ModuleError && error.code === 'MODULE_HASH_MISMATCH' && sha256 === '';
+      throw isChanged ? changed(module) : error;
     }
   }
 
   /** Starts the plugin on the compiled module. @throws ModuleError, PluginError, GuestError */
   start(compiled: CompiledFilter): LoadedPlugin {
     this.#sha256 = compiled.sha256;
+    this.#key = compiled.key;
     const { cache, registry } = this.#loader;
     this.#plugin = registry.start(compiled, this.config);
     // Others pushed the module out while it was waiting to be started.
@@ -117,4 +124,11 @@ export class FilterSource {
     this.#plugin?.close();
     this.#plugin = undefined;
   }
+}
+
+function changed(what: string): ModuleError {
+  return new ModuleError(
+    'MODULE_HASH_MISMATCH',
+    `${what} was changed since it was first loaded: restart Weir`,
+  );
 }

@@ -112,6 +112,31 @@ test('bytes that changed on disk since they were first loaded are not taken sile
   );
 });
 
+test('plugs that changed on disk since they were first loaded are not taken silently', async t => {
+  const directory = await folder(t);
+  const plug = path.join(directory, 'verifier.wasm');
+  const verifier = await readFile(`${ROOT}filters/rust/static-verifier/static-verifier.wasm`);
+  await writeFile(plug, verifier);
+  const [other] = await modules(directory, 1);
+  const verify = `${ROOT}filters/rust/verify-token/verify-token.wasm`;
+  const { port, log } = await startTestWeir(t, {
+    filters: named([{ module: verify, plugs: [plug], config: 'read' }, { module: other! }]),
+    routes: routes(2),
+    modules: { cache: { maxModules: 1, directory: false } },
+  });
+  assert.equal((await get(port, '/1')).status, 200);
+  assert.equal((await get(port, '/0')).status, 401);
+  assert.equal((await get(port, '/1')).status, 200);
+  // The same plug, with one empty custom section more.
+  await writeFile(plug, Buffer.concat([verifier, Buffer.from([0, 2, 1, 97])]));
+  assert.equal((await get(port, '/0')).status, 503);
+  const message = `${plug} was changed since it was first loaded: restart Weir`;
+  assert.ok(
+    log.at('error').some(l => l.message.includes(message)),
+    JSON.stringify(log.at('error')),
+  );
+});
+
 test('a module pushed out of the cache under way serves its streams to their end', async t => {
   const files = await modules(await folder(t), 2);
   const { port, running } = await startTestWeir(t, {
