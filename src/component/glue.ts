@@ -15,7 +15,7 @@ export type Instantiate = <T>(
 ) => ComponentExports;
 
 /** Raised when what is done to the glue changes: goes into the names of artefacts on disk. */
-export const GLUE = 4;
+export const GLUE = 5;
 
 /** In place of the global ones: jco asks the environment at every call whether to log, and complains on stderr. */
 const NO_GLOBALS = { WebAssembly };
@@ -38,12 +38,20 @@ const ASKS = /\._createdReps\.has\(/;
 const REMEMBERED_MAX = 1 << 18;
 const UP_TO = `($1._createdReps.size<${REMEMBERED_MAX}||(()=>{throw new WebAssembly.RuntimeError("more than ${REMEMBERED_MAX} resources in a composition")})(),$&)`;
 
+/**
+ * The task that it makes for an import that was called past it, straight from the core module: it is resolved and never
+ * left, so that each call would stay for ever, and be looked through by the next.
+ */
+const RESOLVED = /\b(\w+)&&\1\.resolve\(\[(\w+)\]\),\2\}/;
+const LEFT = '$1&&($1.resolve([$2]),$1.exit()),$2}';
+
 /** The glue as an expression: a function of what it would take from the global object. */
 function expression(glue: string): string {
   const body = glue
     .replace(/\bexport function instantiate\b/, 'function instantiate')
     .replace(/\bexport const _util\b/, 'const _util')
     .replace(REMOVE, `$&${KNOWN}`)
+    .replace(RESOLVED, LEFT)
     .replace(REMEMBER, ASKS.test(glue) ? UP_TO : '0');
   return `(function(globalThis,console,FinalizationRegistry){${body}\n;return instantiate})`;
 }

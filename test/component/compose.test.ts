@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { type TestContext, test } from 'node:test';
+import { collectGarbage } from '../support/garbage.ts';
 import { get, header, type RawResponse } from '../support/raw-client.ts';
 import { type FilterInput, startTestWeir } from '../support/weir.ts';
 
@@ -47,4 +48,18 @@ for (const [form, verify] of Object.entries(FORMS)) {
 test('the composed one is what its parts are', async () => {
   const composed = await readFile(new URL('fixtures/composed/composed.wasm', import.meta.url));
   for (const name of ['verify_token', 'static_verifier']) assert.ok(composed.includes(name), name);
+});
+
+test('calls of a plug leave nothing behind', async t => {
+  const ask = await verifying(t, FORMS['plugged in by Weir']!);
+  const many = async (): Promise<number> => {
+    for (let i = 0; i < 600; i++) assert.equal((await ask('anna-token')).status, 200);
+    collectGarbage();
+    return process.memoryUsage().heapUsed;
+  };
+  await many();
+  const before = await many();
+  const grown = (await many()) - before;
+  // jco's glue kept 4.6 KB of each request.
+  assert.ok(grown < 1_500_000, `${grown} bytes more than before`);
 });
