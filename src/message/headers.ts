@@ -125,7 +125,8 @@ export class RequestHeaders extends FieldMap {
   static legal(name: string, value: string): boolean {
     switch (name) {
       case ':method':
-        return isToken(value) && value !== 'CONNECT';
+        // A transport may write it in capitals.
+        return isToken(value) && value.toUpperCase() !== 'CONNECT';
       case ':path':
         return (value.charCodeAt(0) === 47 || value === '*') && !BAD_PATH.test(value);
       case ':authority':

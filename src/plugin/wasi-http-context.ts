@@ -65,7 +65,11 @@ export class WasiHttpContext implements TakenContext, HandlerHost {
   onResponseHeaders(headers: ResponseHeaders, endOfStream: boolean): void {
     const source = {
       pause: (paused: boolean) => this.#stream.pause(RESPONSE, paused),
-      drop: () => this.#stream.dropUpstream(),
+      drop: () => {
+        this.#stream.dropUpstream();
+        // Nobody reads what it still sends.
+        this.#requestOut?.fail();
+      },
     };
     this.#responseIn = new Inflow(this.#plugin.bufferedBody, source, true);
     if (endOfStream) this.#responseIn.end();
@@ -129,12 +133,20 @@ export class WasiHttpContext implements TakenContext, HandlerHost {
 
   send(request: OutgoingRequest, options: RequestOptions | undefined): PendingResponse {
     const method = nameOf(request.method());
-    if (method === 'CONNECT') throw { tag: 'HTTP-request-method-invalid' } satisfies ErrorCode;
+    // A transport may write it in capitals.
+    if (method.toUpperCase() === 'CONNECT') throw { tag: 'HTTP-request-method-invalid' } satisfies ErrorCode;
     const { authority } = this.#stream.requestHeaders;
     const wanted = request.authority() ?? '';
     const own = wanted === '' || wanted.toLowerCase() === authority.toLowerCase();
-    if (!own || this.#pending !== undefined) {
-      return this.#requests.send(request, own ? authority : wanted, own, options);
+    if (!own) return this.#requests.send(request, wanted, options);
+    // The client chose that name, and must not choose between the chain and an upstream.
+    if (wanted !== '' && this.#requests.grants(wanted)) {
+      const what = `a request to ${wanted}, a granted upstream that the client named as its host`;
+      this.#requests.refuse(what, 'no authority, for the chain, or another name of the upstream');
+    }
+    if (this.#pending !== undefined) {
+      const remedy = 'capabilities: {upstreams: [NAME]} and a request to that upstream';
+      this.#requests.refuse('a second request down the chain', remedy);
     }
     const pending = new PendingResponse();
     const outflow = request.outflow;

@@ -165,9 +165,10 @@ export class WasiHttpPlugin implements RegisteredPlugin {
   /** Its handler has returned. `usable`: as it should. */
   release(guest: GuestWithOutput, usable: boolean): void {
     this.#busy--;
-    const { failure, resources } = guest.guest.instance.wasi;
-    const again = usable && this.#reuses && failure === undefined && resources <= KEPT_RESOURCES;
-    if (again && !this.retired) this.#ready.push(guest);
+    const { instance, segments } = guest.guest;
+    const { failure, resources } = instance.wasi;
+    const sound = usable && failure === undefined && segments.death === undefined;
+    if (sound && this.#reuses && resources <= KEPT_RESOURCES && !this.retired) this.#ready.push(guest);
     else guest.guest.close();
     // As many as are at work may wait: they come and go.
     const most = Math.max(this.options.pool, this.#busy);
@@ -282,7 +283,7 @@ export class WasiHttpPlugin implements RegisteredPlugin {
     if (there >= this.options.pool || this.#mustWait) return;
     this.#filling = setImmediate(() => {
       this.#filling = undefined;
-      if (this.#mustWait || this.#closed) return;
+      if (this.#mustWait || this.#closed || this.retired) return;
       try {
         this.#ready.push(this.#remake());
         this.#fill();

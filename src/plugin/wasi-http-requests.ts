@@ -32,19 +32,24 @@ export class OwnRequests {
     return false;
   }
 
-  /** Throws ErrorCode. `second`: it would go down the chain, but one has. */
-  send(
-    request: OutgoingRequest,
-    authority: string,
-    second: boolean,
-    options: RequestOptions | undefined,
-  ): PendingResponse {
-    const { upstreams, options: config, state } = this.#plugin;
-    const upstream = upstreams?.find(authority.toLowerCase(), config.capabilities.upstreams);
+  /** That authority is an upstream's that the filter was granted. */
+  grants(authority: string): boolean {
+    return this.#find(authority) !== undefined;
+  }
+
+  /** Throws ErrorCode. */
+  refuse(what: string, remedy: string): never {
+    this.#plugin.state.denied(what, remedy);
+    throw DENIED;
+  }
+
+  /** Throws ErrorCode. */
+  send(request: OutgoingRequest, authority: string, options: RequestOptions | undefined): PendingResponse {
+    const { upstreams } = this.#plugin;
+    const upstream = this.#find(authority);
     if (upstreams === undefined || upstream === undefined) {
-      const what = second ? 'a second request down the chain' : `a request to ${authority}`;
-      state.denied(what, `capabilities: {upstreams: [NAME]}, of an upstream with the endpoint ${authority},`);
-      throw DENIED;
+      const remedy = `capabilities: {upstreams: [NAME]}, of an upstream with the endpoint ${authority},`;
+      this.refuse(`a request to ${authority}`, remedy);
     }
     if (this.#calls.size >= OWN_REQUESTS_MAX) throw { tag: 'connection-limit-reached' } satisfies ErrorCode;
     const { outflow, raw, target } = request;
@@ -67,6 +72,11 @@ export class OwnRequests {
     this.#calls.add(call);
     queueMicrotask(() => call.start(upstreams, upstream, own));
     return call.pending;
+  }
+
+  #find(authority: string): string | undefined {
+    const { upstreams, options } = this.#plugin;
+    return upstreams?.find(authority.toLowerCase(), options.capabilities.upstreams);
   }
 
   /** The guest is no more. */

@@ -55,6 +55,7 @@ for (const [name, value] of [
   [':method', 'GET '],
   [':method', 'GET\r\n'],
   [':method', 'CONNECT'],
+  [':method', 'connect'],
   [':path', ''],
   [':path', 'no-slash'],
   [':path', 'http://example.com/'],

@@ -31,13 +31,18 @@ export class Fields {
   #raw: RawFields;
   /** Others have the list too: it is copied before it is changed. */
   #shared: boolean;
-  /** Bytes of names and values; -1: not counted, as long as it is shared. */
-  #bytes = -1;
+  /** Bytes of names and values; -1: not counted, as long as it shares a list that the guest didn't make. */
+  #bytes: number;
   #open = true;
 
-  /** `raw` is shared, never written to. Throws WasiTrap for one resource too many. */
-  constructor(instance: HttpInstance, raw: RawFields = [], mutable = true) {
+  /**
+   * `raw` is shared, never written to; `bytes` of it count once more, as others that have it may go first. Throws
+   * WasiTrap for one resource too many.
+   */
+  constructor(instance: HttpInstance, raw: RawFields = [], mutable = true, bytes = -1) {
     instance.wasi.take();
+    if (bytes > 0) instance.account(bytes);
+    this.#bytes = bytes;
     this.#instance = instance;
     this.#raw = raw;
     this.#mutable = mutable;
@@ -69,7 +74,7 @@ export class Fields {
   /** The same fields, which can't be changed. */
   view(): Fields {
     this.#shared = true;
-    return new Fields(this.#instance, this.#raw, false);
+    return new Fields(this.#instance, this.#raw, false, this.#bytes);
   }
 
   /** `[method]fields.get` */
@@ -128,7 +133,7 @@ export class Fields {
   /** `[method]fields.clone`: one that can be changed. */
   clone(): Fields {
     this.#shared = true;
-    return new Fields(this.#instance, this.#raw);
+    return new Fields(this.#instance, this.#raw, true, this.#bytes);
   }
 
   [Symbol.dispose](): void {

@@ -102,6 +102,7 @@ export class IncomingResponse extends IncomingMessage {
 export class PendingResponse {
   readonly signal = new Signal();
   #answer: Result<{ status: number; raw: readonly string[]; inflow: Inflow }, ErrorCode> | undefined;
+  #dropped = false;
 
   get settled(): boolean {
     return this.#answer !== undefined;
@@ -113,10 +114,17 @@ export class PendingResponse {
 
   came(status: number, raw: readonly string[], inflow: Inflow): void {
     this.#settle({ tag: 'ok', val: { status, raw, inflow } });
+    if (this.#dropped) inflow.drop();
   }
 
   fail(code: ErrorCode): void {
     this.#settle({ tag: 'err', val: code });
+  }
+
+  /** The guest takes no response: what came of it, or is to come, has no use. */
+  drop(): void {
+    this.#dropped = true;
+    if (this.#answer?.tag === 'ok') this.#answer.val.inflow.drop();
   }
 
   #settle(answer: NonNullable<PendingResponse['answer']>): void {
@@ -161,7 +169,6 @@ export class FutureIncomingResponse {
     if (!this.#open) return;
     this.#open = false;
     this.#instance.wasi.release();
-    const { answer } = this.#pending;
-    if (!this.#given && answer?.tag === 'ok') answer.val.inflow.drop();
+    if (!this.#given) this.#pending.drop();
   }
 }

@@ -126,8 +126,10 @@ export class Outflow implements ByteSink {
     return this.#signal.next();
   }
 
-  /** The body is whole. Throws ErrorCode as jco's `err` when it is not as long as was said. */
+  /** The body is whole: too late when it was broken off. Throws ErrorCode as jco's `err` when it is not as long as was said. */
   finish(trailers: RawFields | undefined): void {
+    if (this.#broken !== undefined)
+      throw this.#closed?.code ?? ({ tag: 'connection-terminated' } satisfies ErrorCode);
     if (this.declared >= 0 && this.#written !== this.declared) {
       this.break(`its body has ${this.#written} bytes, the Content-Length it set says ${this.declared}`);
       throw this.#wrongSize;

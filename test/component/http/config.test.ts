@@ -60,6 +60,34 @@ describe('a handler in a configuration', () => {
     assert.match(await running.metrics(), /filter_vms\{filter="cases"\} [1-9]/);
   });
 
+  it('does not let its client choose between the chain and a granted upstream', async t => {
+    const app = await startUpstream(t);
+    const auth = await startUpstream(t);
+    const filters = { cases: { module: CASES, capabilities: { ...capabilities, upstreams: ['app2'] } } };
+    const routes = [{ upstream: 'app', filters: ['cases'] }];
+    const options = { filters: filters as never, upstreams: [app.port, auth.port], routes };
+    const { port, log } = await startTestWeir(t, options);
+    const as = (host: string, path: string) =>
+      request(port, `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+    assert.equal((await as('a', '/to/app2')).status, 200);
+    assert.deepEqual([app.requests.length, auth.requests.length], [0, 1]);
+    // Down the chain it would get another's answer.
+    for (const [host, path] of [
+      ['app2', '/to/app2'],
+      ['APP2', '/to/app2'],
+      [`127.0.0.1:${auth.port}`, `/to/127.0.0.1:${auth.port}`],
+    ] as const)
+      assert.equal((await as(host, path)).body.toString(), '502 HTTP-request-denied\n');
+    // And a second one doesn't go to an upstream that the client named.
+    assert.match((await as('app2', '/twice')).body.toString(), /^false Err/);
+    assert.deepEqual([app.requests.length, auth.requests.length], [0, 1]);
+    const denied = log.at('warn').filter(({ message }) => message.startsWith('denied: '));
+    assert.match(
+      denied[0]!.message,
+      /a request to app2, a granted upstream that the client named as its host/,
+    );
+  });
+
   it('is refused at start for what it was not granted', async t => {
     const filters = { cases: { module: CASES } };
     await assert.rejects(startTestWeir(t, { filters }), /monotonic/);

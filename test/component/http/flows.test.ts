@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { errorCodeOf, httpErrorCode, statusOf } from '../../../src/component/http/error-code.ts';
 import { Fields } from '../../../src/component/http/fields.ts';
+import { FutureIncomingResponse, PendingResponse } from '../../../src/component/http/incoming.ts';
 import { Inflow } from '../../../src/component/http/inflow.ts';
 import { HttpInstance } from '../../../src/component/http/instance.ts';
 import { guardLists } from '../../../src/component/http/lists.ts';
@@ -177,6 +178,19 @@ test('a Content-Length that is not kept: too short is told by finish, too long b
   assert.deepEqual(long.told, ['broken: its body is longer than the Content-Length it set (3)']);
 });
 
+test('a body that was broken off can not be finished, though what was written still waits', async () => {
+  const { flow, target, told } = outflow();
+  flow.attach(target);
+  target.isFull = true;
+  flow.write(bytes('a'));
+  flow.break('left');
+  assert.throws(() => flow.finish(undefined));
+  target.isFull = false;
+  flow.drain();
+  await settle();
+  assert.deepEqual(told, ['a', 'broken: left']);
+});
+
 test('the other side goes: closed, or an error with its code', () => {
   const gone = outflow().flow;
   gone.fail();
@@ -232,6 +246,40 @@ test('fields: all of an instance together are bounded; what is dropped counts no
   }
   assert.throws(() => hold([], 18), WasiTrap);
   assert.deepEqual(hits, ['headerBytes']);
+});
+
+test('fields: a copy counts although what it was copied from is dropped; one of a message that came does not', () => {
+  const hold = (of: HttpInstance, copy: (fields: Fields) => Fields) => {
+    const fields = new Fields(of);
+    fields.append('a', Buffer.alloc(900, 'x'));
+    const held = copy(fields);
+    fields[Symbol.dispose]();
+    return held;
+  };
+  for (const copy of [(fields: Fields) => fields.clone(), (fields: Fields) => fields.view()]) {
+    const { instance: of, hits } = instance();
+    for (let i = 0; i < 100; i++) hold(of, copy)[Symbol.dispose]();
+    const kept: Fields[] = [];
+    assert.throws(() => {
+      for (let i = 0; i < 18; i++) kept.push(hold(of, copy));
+    }, WasiTrap);
+    assert.ok(kept.length > 10);
+    assert.deepEqual(hits, ['headerBytes']);
+  }
+  const came = Fields.incoming(instance().instance, ['a', 'x'.repeat(900)]);
+  for (let i = 0; i < 100; i++) came.clone();
+});
+
+test('a response that comes when nobody wants it any more is dropped', async () => {
+  const { instance: of, wasi } = instance();
+  const pending = new PendingResponse();
+  const future = new FutureIncomingResponse(of, pending);
+  future[Symbol.dispose]();
+  assert.equal(wasi.resources, 0);
+  const { flow, told } = inflow();
+  pending.came(200, [], flow);
+  await settle();
+  assert.deepEqual(told, ['drop']);
 });
 
 test('lists of lists are measured before anybody copies them', () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { HttpGuest } from '../../../src/component/http/guest.ts';
 import { get, request } from '../../support/raw-client.ts';
 import { until } from '../../support/wait.ts';
 import { rig } from './support.ts';
@@ -82,6 +83,18 @@ describe('instances of handlers', () => {
     await until(() => plugin.vms().length === 1 && plugin.vms()[0] !== forgetful);
     assert.equal(state.counters.vmsStarted, 2);
     assert.equal(forgetful!.instance.wasi.closed, true);
+  });
+
+  it('one whose time has ended handles no other request, even if it returned', async t => {
+    const { handle } = HttpGuest.prototype;
+    t.mock.method(HttpGuest.prototype, 'handle', async function (this: HttpGuest, ...args: never[]) {
+      await Reflect.apply(handle, this, args);
+      this.segments.death = 'exhausted';
+    });
+    const { port, state } = await rig(t, { endpoints: ['echo'] }, { isolation: 'shared', pool: 1 });
+    for (let i = 0; i < 3; i++) assert.equal((await get(port, '/text/x')).status, 200);
+    await until(() => state.counters.contexts === 0);
+    assert.ok(state.counters.vmsStarted >= 3);
   });
 
   it('what one request left unread or unsent is not the next one’s', async t => {
