@@ -117,7 +117,7 @@ async function partOf(
     }),
   );
   for (const { module } of compiled) checkNames(module);
-  const glue = new Glue(text, code);
+  const glue = new Glue(text, waits, code);
   if (code === undefined && disk !== undefined) {
     await keepComponent(disk, hash, waits, { glue: text, code: glue.code(), cores });
   }

@@ -1,5 +1,6 @@
 import { Script } from 'node:vm';
 import { ModuleError } from '../errors.ts';
+import { COUNTED } from './copies.ts';
 
 /** A core module as the glue passes it about: whatever `getCoreModule` gave. */
 export type GetCore<T> = (name: string) => T;
@@ -15,7 +16,7 @@ export type Instantiate = <T>(
 ) => ComponentExports;
 
 /** Raised when what is done to the glue changes: goes into the names of artefacts on disk. */
-export const GLUE = 5;
+export const GLUE = 6;
 
 /** In place of the global ones: jco asks the environment at every call whether to log, and complains on stderr. */
 const NO_GLOBALS = { WebAssembly };
@@ -26,6 +27,11 @@ class NoFinalization {
   register(): void {}
   unregister(): void {}
 }
+
+/** What COUNTED stands for. */
+const PLAIN: Readonly<Record<string, unknown>> = Object.fromEntries(
+  Object.keys(COUNTED).map(name => [name, (globalThis as unknown as Record<string, unknown>)[name]]),
+);
 
 const FILE = 'weir-component.js';
 
@@ -53,7 +59,7 @@ function expression(glue: string): string {
     .replace(REMOVE, `$&${KNOWN}`)
     .replace(RESOLVED, LEFT)
     .replace(REMEMBER, ASKS.test(glue) ? UP_TO : '0');
-  return `(function(globalThis,console,FinalizationRegistry){${body}\n;return instantiate})`;
+  return `(function(globalThis,console,FinalizationRegistry,${Object.keys(COUNTED).join()}){${body}\n;return instantiate})`;
 }
 
 /** jco's code, loaded: once per component, since every load costs memory. */
@@ -63,14 +69,23 @@ export class Glue {
   /** False: V8 compiled it from the text, since what was kept was of no use to it. */
   readonly fromCode: boolean;
 
-  /** `code`: what `code()` gave in an earlier process. @throws ModuleError MODULE_UNSUPPORTED */
-  constructor(glue: string, code?: Uint8Array) {
+  /**
+   * `waits`: JSPI may suspend it, and what it copies is bounded by its imports (http/lists.ts). `code`: what `code()` gave
+   * in an earlier process.
+   * @throws ModuleError MODULE_UNSUPPORTED
+   */
+  constructor(glue: string, waits: boolean, code?: Uint8Array) {
     try {
       const cached = code === undefined || code.length === 0 ? {} : { cachedData: Buffer.from(code) };
       this.#script = new Script(expression(glue), { filename: FILE, ...cached });
       this.fromCode = this.#script.cachedDataRejected === false;
       const load = this.#script.runInThisContext() as (...globals: readonly unknown[]) => Instantiate;
-      this.instantiate = load(NO_GLOBALS, NO_CONSOLE, NoFinalization);
+      this.instantiate = load(
+        NO_GLOBALS,
+        NO_CONSOLE,
+        NoFinalization,
+        ...Object.values(waits ? PLAIN : COUNTED),
+      );
     } catch (error) {
       throw new ModuleError(
         'MODULE_UNSUPPORTED',

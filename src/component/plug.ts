@@ -1,6 +1,6 @@
 import { ModuleError } from '../errors.ts';
 import { fits, versionOf, withoutVersion } from './interface-name.ts';
-import type { Wit, WitExtern } from './wit.ts';
+import { readableName, type Wit, type WitExtern } from './wit.ts';
 import { misfit } from './wit-fit.ts';
 import { checkVersions } from './world.ts';
 
@@ -86,6 +86,12 @@ function linkOf(
   const difference = misfit(wanted, wit, first.offer, first.plug.wit, importer);
   if (difference !== '')
     throw fault(`plug ${first.plug.name} exports ${first.offer.name} ${difference} (${remedy})`);
+  const [name, item] = [...wanted.items].find(([, item]) => item.multiplies) ?? [];
+  if (name !== undefined) {
+    throw fault(
+      `plug ${first.plug.name} exports ${first.offer.name} whose ${readableName(name)} is ${item!.text}: lists of lists of anything but numbers and text can't be bounded (pass one list at a time)`,
+    );
+  }
   return { import: wanted.name, plug: first.index, export: first.offer.name };
 }
 

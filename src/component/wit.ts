@@ -2,6 +2,7 @@ import { identify } from '../engine/identify.ts';
 import { ModuleError } from '../errors.ts';
 import { withoutVersion } from './interface-name.ts';
 import { readComponent } from './wit-component.ts';
+import { multiplies } from './wit-lists.ts';
 import type { Entity, Instance } from './wit-scope.ts';
 import { Type } from './wit-type.ts';
 
@@ -14,6 +15,8 @@ export interface WitItem {
   readonly shape: string;
   /** Keys of `Wit.types`: types that the text names. */
   readonly uses: readonly string[];
+  /** Of a function: what it takes or gives can be far larger than the memory it comes from. */
+  readonly multiplies: boolean;
 }
 
 /** One import or export. */
@@ -102,12 +105,12 @@ function func(label: string, type: Type, types: Map<string, WitItem>): WitItem {
   const text = label.startsWith('[constructor]')
     ? plain.replace(/^func/, 'constructor').replace(/ -> .*$/s, '')
     : `${prefix}${plain}`;
-  return { kind: 'func', text, shape, uses: uses(type, types) };
+  return { kind: 'func', text, shape, uses: uses(type, types), multiplies: multiplies(type) };
 }
 
 function definition(type: Type, types: Map<string, WitItem>): WitItem {
   const kind = type.head === 'resource' ? 'resource' : 'type';
-  return { kind, text: type.definition(), shape: type.shape, uses: uses(type, types) };
+  return { kind, text: type.definition(), shape: type.shape, uses: uses(type, types), multiplies: false };
 }
 
 /** The keys of what the type names; the types themselves are put among all. */

@@ -1,4 +1,5 @@
 import type { Hostcall } from '../abi/guest.ts';
+import { countCopies } from '../component/copies.ts';
 import { liftedCalls } from '../component/filter/lifted.ts';
 import { liftedCallbacks } from '../component/filter/lifted-callbacks.ts';
 import { interfaceOf } from '../component/filter/link.ts';
@@ -13,8 +14,9 @@ import type { Memories } from '../engine/instantiate.ts';
 import type { Interrupter } from '../engine/interrupt/interrupter.ts';
 import { GuestMemory } from '../engine/memory.ts';
 import { ModuleError } from '../errors.ts';
-import type { Callbacks } from './callbacks.ts';
+import type { Callbacks, GuestFunction } from './callbacks.ts';
 import type { ComponentSpec } from './component-spec.ts';
+import type { Context } from './context.ts';
 import { guarded } from './death.ts';
 import type { PluginState } from './state.ts';
 import { Vm } from './vm.ts';
@@ -110,6 +112,18 @@ export class ComponentVm extends Vm implements CoreGuest {
       imports[name] = guards;
     }
     return imports;
+  }
+
+  override call(
+    context: Context,
+    callback: string,
+    fn: GuestFunction,
+    a: number,
+    b: number,
+    c: number,
+  ): number {
+    countCopies();
+    return super.call(context, callback, fn, a, b, c);
   }
 
   override end(): void {

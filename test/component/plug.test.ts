@@ -241,3 +241,36 @@ const cases: readonly [string, Side, Readonly<Record<string, Side>>, string][] =
 for (const [name, filter, plugs, expected] of cases) {
   test(`refused: ${name}`, async () => assert.equal(await refused(filter, plugs), expected));
 }
+
+test('lists of lists that few bytes can make endless are refused; those whose items are counted are not', async () => {
+  const taking = (type: string): Side => ({
+    imports: { [verifier]: `record r { a: bool, b: u32 } f: func(x: ${type});` },
+  });
+  const giving = (type: string): Side => ({
+    exports: { [verifier]: `record r { a: bool, b: u32 } f: func(x: ${type});` },
+  });
+  const refusalOf = (type: string) => refused(taking(type), { 'v.wasm': giving(type) });
+  for (const type of [
+    'list<list<bool>>',
+    'list<tuple<u8, list<r>>>',
+    'option<list<result<list<char>>>>',
+    'list<list<option<string>>>',
+    'list<list<list<bool>>>',
+  ])
+    assert.match(
+      await refusalOf(type),
+      /^plug v\.wasm exports acme:auth\/verifier@0\.1\.0 whose f is func\(x: .*\): lists of lists of anything but numbers and text can't be bounded/,
+      type,
+    );
+  for (const type of [
+    'list<bool>',
+    'list<r>',
+    'list<string>',
+    'list<list<u8>>',
+    'list<list<string>>',
+    'list<tuple<string, list<u8>>>',
+    'list<list<tuple<u32, string>>>',
+    'list<list<f64>>',
+  ])
+    assert.equal(await refusalOf(type), '', type);
+});

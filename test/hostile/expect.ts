@@ -21,6 +21,8 @@ export interface Expected {
   readonly report?: Report;
   /** Of the callbacks, in ms, when it isn't the default: good routes may wait for as long. */
   readonly deadline?: number;
+  /** Bytes that it may keep the host from giving back at once, when they are more than usual. */
+  readonly slack?: number;
   /** What else has to hold. */
   readonly also?: (outcome: Outcome) => void;
 }
@@ -33,7 +35,7 @@ export function hostile(title: string, what: Attack, expected: Expected): void {
   it(title, async t => {
     const requests = what.requests ?? REQUESTS;
     const outcome = await attack(t, { ...what, requests });
-    const { status, kind, report, deadline, also } = expected;
+    const { status, kind, report, deadline, slack, also } = expected;
     const allowed: readonly (number | 'reset')[] = typeof status === 'number' ? [status] : status;
     for (const got of outcome.statuses)
       assert.ok(allowed.includes(got), `${got} is not ${allowed.join(' or ')}`);
@@ -41,7 +43,10 @@ export function hostile(title: string, what: Attack, expected: Expected): void {
     assert.deepEqual(deaths(outcome), kind === undefined ? {} : { [kind]: requests });
     if (report !== undefined) assertReported(outcome, report);
     else if (kind === undefined) assert.deepEqual(outcome.log.at('error'), []);
-    assertSurvived(outcome, deadline === undefined ? {} : { deadline });
+    assertSurvived(outcome, {
+      ...(deadline !== undefined && { deadline }),
+      ...(slack !== undefined && { slack }),
+    });
     also?.(outcome);
   });
 }

@@ -210,9 +210,12 @@ async function look(port: number, evil: RequestShape): Promise<string | undefine
 const SHORT_TEXT = /^(?:\d{3} )?[a-z ,-]{0,60}\n?$/i;
 const INTERNALS = /evil|wasm|guest|trap|proxy_on|\/|\bat \S+:\d+|0x|stack|filter/i;
 
-/** Asserts what has to hold whatever the guest did. `deadline`: in place of the outcome's. */
-export function assertSurvived(outcome: Outcome, options: { readonly deadline?: number } = {}): void {
-  const deadline = options.deadline ?? outcome.deadline;
+/** Asserts what has to hold whatever the guest did. `deadline`: in place of the outcome's. `slack`: bytes. */
+export function assertSurvived(
+  outcome: Outcome,
+  options: { readonly deadline?: number; readonly slack?: number } = {},
+): void {
+  const { deadline = outcome.deadline, slack = MEMORY_SLACK } = options;
   const { good, statuses, bodies, memory, aftermath, log } = outcome;
   assert.equal(good.failures, 0, good.faults.join('; '));
   assert.ok(good.count > 0, 'no good request ended');
@@ -228,10 +231,7 @@ export function assertSurvived(outcome: Outcome, options: { readonly deadline?: 
     assert.match(bodies[i]!, SHORT_TEXT);
     assert.doesNotMatch(bodies[i]!, INTERNALS);
   }
-  assert.ok(
-    memory.after - memory.before < MEMORY_SLACK,
-    `${memory.after - memory.before} bytes more than before`,
-  );
+  assert.ok(memory.after - memory.before < slack, `${memory.after - memory.before} bytes more than before`);
   assert.deepEqual(log.at('fatal'), []);
 }
 

@@ -4,6 +4,7 @@ import type { Memories } from '../../engine/instantiate.ts';
 import type { Interrupter } from '../../engine/interrupt/interrupter.ts';
 import { Segments } from '../../engine/interrupt/segments.ts';
 import type { CompiledComponent } from '../compile.ts';
+import { countCopies } from '../copies.ts';
 import type { ComponentImports } from '../glue.ts';
 import { type CoreInstance, instantiateParts } from '../instance.ts';
 import { type WasiHost, type WasiInstance, wasiImports } from '../wasi/index.ts';
@@ -114,6 +115,7 @@ export class HttpGuest implements RequestSender {
 
   /** Calls the handler; resolves when it has returned, and not before that again. @throws what it dies of */
   async handle(line: RequestLine, raw: readonly string[], body: Inflow, host: HandlerHost): Promise<void> {
+    countCopies();
     this.#host = host;
     this.#moved = 0;
     this.segments.renew();
@@ -138,6 +140,7 @@ export class HttpGuest implements RequestSender {
    * passes between them is spent on the guest, in the host too, and after `longest` ms others have their turn.
    */
   #pace(longest: number): Promise<void> | undefined {
+    countCopies();
     const now = performance.now();
     const turn = loopTurn();
     const { used } = this.segments;
