@@ -119,7 +119,7 @@ export class HttpGuest implements RequestSender {
     this.#host = host;
     this.#moved = 0;
     this.segments.renew();
-    this.instance.isHead = line.method === 'HEAD';
+    this.instance.begin(line.method === 'HEAD');
     const request = new IncomingRequest(this.instance, line, raw, body);
     // What it may still hold of this request answers to no other.
     const outparam = new ResponseOutparam(this.instance, host);

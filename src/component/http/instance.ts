@@ -14,6 +14,9 @@ export interface HttpLimits {
 /** How many maps of `headerBytes` one instance may hold at a time. */
 const FULL_MAPS = 16;
 
+/** Bytes of bodies that a guest may write within one request before their messages are sent. */
+const UNSENT_MAX = 4 * 1024 * 1024;
+
 /** What the HTTP resources of one component instance share. */
 export class HttpInstance {
   readonly wasi: WasiInstance;
@@ -21,10 +24,27 @@ export class HttpInstance {
   /** The request is a HEAD: no body of the response is sent. */
   isHead = false;
   #fieldBytes = 0;
+  #unsent = 0;
 
   constructor(wasi: WasiInstance, limits: HttpLimits) {
     this.wasi = wasi;
     this.limits = limits;
+  }
+
+  /** A request begins. */
+  begin(isHead: boolean): void {
+    this.isHead = isHead;
+    this.#unsent = 0;
+  }
+
+  /** Bytes more (or, below 0, less) in bodies of no message. Throws WasiTrap for too many in all. */
+  unsent(bytes: number): void {
+    this.#unsent += bytes;
+    if (this.#unsent > UNSENT_MAX) {
+      throw this.wasi.fail(
+        new WasiTrap(`more than ${UNSENT_MAX} bytes in bodies of messages that were not sent`),
+      );
+    }
   }
 
   /** Bytes more (or, below 0, less) in fields of the guest's. Throws WasiTrap for too many in all. */

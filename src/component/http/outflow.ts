@@ -23,6 +23,7 @@ export class Outflow implements ByteSink {
   readonly declared: number;
   readonly #sizeError: 'HTTP-request-body-size' | 'HTTP-response-body-size';
   readonly #signal = new Signal();
+  readonly #unsent: ((bytes: number) => void) | undefined;
   #target: OutflowTarget | undefined;
   #queue: Buffer[] = [];
   #held = 0;
@@ -38,9 +39,11 @@ export class Outflow implements ByteSink {
   /** The end was sent, or the breaking off. */
   #over = false;
 
-  constructor(declared: number, kind: 'request' | 'response') {
+  /** `unsent`: told of bytes that are held while no message takes them; it may throw. */
+  constructor(declared: number, kind: 'request' | 'response', unsent?: (bytes: number) => void) {
     this.declared = declared;
     this.#sizeError = `HTTP-${kind}-body-size`;
+    this.#unsent = unsent;
   }
 
   /** All of it has gone, one way or the other. */
@@ -73,6 +76,7 @@ export class Outflow implements ByteSink {
 
   /** Its message is on its way: what is written goes there. */
   attach(target: OutflowTarget): void {
+    if (this.#target === undefined) this.#unsent?.(-this.#held);
     this.#target = target;
     this.#pump();
   }
@@ -103,6 +107,7 @@ export class Outflow implements ByteSink {
 
   write(bytes: Uint8Array): void {
     if (this.#closed !== undefined || this.#finished || this.#broken !== undefined) return;
+    if (this.#target === undefined) this.#unsent?.(bytes.length);
     this.#written += bytes.length;
     if (this.declared >= 0 && this.#written > this.declared) {
       this.break(`its body is longer than the Content-Length it set (${this.declared})`);

@@ -51,7 +51,7 @@ abstract class OutgoingMessage {
   /** Throws FAILED the second time. */
   protected openBody(declared: number, kind: 'request' | 'response'): OutgoingBody {
     if (this.#outflow !== undefined) throw FAILED;
-    const outflow = new Outflow(declared, kind);
+    const outflow = new Outflow(declared, kind, bytes => this.instance.unsent(bytes));
     const body = new OutgoingBody(this.instance, outflow);
     this.#outflow = outflow;
     return body;

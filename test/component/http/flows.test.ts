@@ -7,6 +7,7 @@ import { Inflow } from '../../../src/component/http/inflow.ts';
 import { HttpInstance } from '../../../src/component/http/instance.ts';
 import { guardLists } from '../../../src/component/http/lists.ts';
 import { Outflow } from '../../../src/component/http/outflow.ts';
+import { OutgoingResponse } from '../../../src/component/http/outgoing.ts';
 import { IoError, WasiInstance } from '../../../src/component/wasi/io/index.ts';
 import { WasiTrap } from '../../../src/component/wasi/trap.ts';
 import { UpstreamError } from '../../../src/errors.ts';
@@ -337,4 +338,26 @@ test('errors of upstreams, as codes and as statuses', () => {
     ].map(each => statusOf(each as never)),
     [504, 502, 405],
   );
+});
+
+test('bodies of messages that are not sent are bounded, within one request', () => {
+  const instance = new HttpInstance(new WasiInstance('jspi'), {
+    headerCount: 10,
+    headerBytes: 1000,
+    bufferedBody: 1000,
+    hit() {},
+  });
+  const piece = Buffer.alloc(64 * 1024);
+  const unsent = () => {
+    const response = new OutgoingResponse(instance, new Fields(instance));
+    response.body();
+    response.outflow!.write(piece);
+    return response;
+  };
+  instance.begin(false);
+  for (let i = 0; i < 64; i++) unsent();
+  assert.throws(unsent, /more than 4194304 bytes in bodies of messages that were not sent/);
+  instance.begin(false);
+  const target = { full: () => false, data() {}, trailers() {}, broken() {} };
+  for (let i = 0; i < 200; i++) unsent().outflow!.attach(target);
 });
