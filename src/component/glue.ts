@@ -113,9 +113,9 @@ export function asTrap(error: unknown): unknown {
 
 function thrownByGlue({ message, stack = '' }: Error): boolean {
   if (/call stack/.test(message)) return false;
-  // Whoever called a function of the engine or of Node.
+  // Whoever called a function of the engine, of Node or of copies.ts.
   const frame = stack
     .split('\n')
-    .find(line => /^ {4}at /.test(line) && !/\(<anonymous>\)$|\bnode:/.test(line));
+    .find(line => /^ {4}at /.test(line) && !/\(<anonymous>\)$|\bnode:|\bcopies\.[jt]s:/.test(line));
   return frame?.includes(FILE) === true;
 }
