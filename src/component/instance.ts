@@ -12,10 +12,6 @@ export type CoreInstance = (
   memories: Memories,
 ) => WebAssembly.Exports;
 
-/** As WebAssembly does it. */
-export const plainCore: CoreInstance = ({ module }, imports, memories) =>
-  new WebAssembly.Instance(module, { ...imports, ...memories.imports }).exports;
-
 /**
  * Makes an instance of a composition: memories as limits say, imports as given, and what parts have for each other.
  * Guest code may run in here. `memories`: what was made is added to it.
@@ -27,7 +23,7 @@ export function instantiateParts(
   host: ComponentImports,
   interrupt: WebAssembly.Memory,
   memories: Memories[],
-  instantiate: CoreInstance = plainCore,
+  instantiate: CoreInstance,
 ): ComponentExports {
   const made: ComponentExports[] = [];
   const instances = new Instances();

@@ -94,3 +94,6 @@ export class GuestMemory {
     this.#bytes.set(data, ptr >>> 0);
   }
 }
+
+/** What hostcalls see of a guest that has no memory: no pointer is good. */
+export const NO_MEMORY = new GuestMemory(new WebAssembly.Memory({ initial: 0, maximum: 0 }));

@@ -12,7 +12,7 @@ import { wasiImports } from '../component/wasi/index.ts';
 import type { CompiledModule } from '../engine/compile.ts';
 import type { Memories } from '../engine/instantiate.ts';
 import type { Interrupter } from '../engine/interrupt/interrupter.ts';
-import { GuestMemory } from '../engine/memory.ts';
+import { GuestMemory, NO_MEMORY } from '../engine/memory.ts';
 import { ModuleError } from '../errors.ts';
 import type { Callbacks, GuestFunction } from './callbacks.ts';
 import type { ComponentSpec } from './component-spec.ts';
@@ -23,7 +23,6 @@ import { Vm } from './vm.ts';
 
 type Realloc = (old: number, oldSize: number, align: number, size: number) => number;
 
-const NO_MEMORY = new GuestMemory(new WebAssembly.Memory({ initial: 0, maximum: 0 }));
 const OWN_EXPORTS = `[export]${PACKAGE}`;
 
 /** An instance of a component of the world weir:filter, with those that are plugged into it. */

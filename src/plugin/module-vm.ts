@@ -4,15 +4,12 @@ import type { AbiVersion } from '../abi/types.ts';
 import { type CompiledModule, sha256 } from '../engine/compile.ts';
 import { type Memories, makeMemories } from '../engine/instantiate.ts';
 import type { Interrupter } from '../engine/interrupt/interrupter.ts';
-import { GuestMemory } from '../engine/memory.ts';
+import { GuestMemory, NO_MEMORY } from '../engine/memory.ts';
 import { type Callbacks, callbacksOf, type GuestFunction, phasesOf } from './callbacks.ts';
 import { guarded } from './death.ts';
 import type { PluginState } from './state.ts';
 import type { Phases } from './types.ts';
 import { Vm, type VmSpec } from './vm.ts';
-
-/** What hostcalls see of a module that defines no memory: no pointer is good. */
-const NO_MEMORY = new GuestMemory(new WebAssembly.Memory({ initial: 0, maximum: 0 }));
 
 /** What the VMs of a Proxy-Wasm module are made from. */
 export class ModuleSpec implements VmSpec {

@@ -1,6 +1,6 @@
 import { BufferType } from '../../abi/types.ts';
 import { asTrap, type ComponentExports } from '../glue.ts';
-import { type Callback, type ComponentGuest, type FilterCallbacks, trap } from './types.ts';
+import { ACTIONS, type Callback, type ComponentGuest, type FilterCallbacks, trap } from './types.ts';
 
 /** A resource of a guest as jco's glue makes it. */
 interface Resource {
@@ -13,7 +13,6 @@ interface Contexts {
   readonly HttpContext: { readonly prototype: Resource };
 }
 
-const ACTIONS: readonly unknown[] = ['continue', 'pause'];
 const REFUSAL_MAX = 1024;
 
 /** The callbacks of a filter through jco's glue. `name`: of the interface that it exports. */
@@ -47,7 +46,8 @@ export function liftedCallbacks(
     if (HttpContext.prototype[method] === undefined) return undefined;
     return (id, b, c) => {
       const stream = streams.get(id)!;
-      const action = ACTIONS.indexOf(sized ? stream[method]!(b, c !== 0) : stream[method]!(b));
+      const said = sized ? stream[method]!(b, c !== 0) : stream[method]!(b);
+      const action = (ACTIONS as readonly unknown[]).indexOf(said);
       if (action < 0) throw trap('an action that is none');
       return action;
     };

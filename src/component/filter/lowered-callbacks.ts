@@ -1,12 +1,9 @@
 import { BufferType } from '../../abi/types.ts';
 import type { GuestMemory } from '../../engine/memory.ts';
 import type { CoreGuest } from './lowered.ts';
-import { type Callback, type FilterCallbacks, STREAM_TYPES, trap } from './types.ts';
+import { ACTIONS, type Callback, type FilterCallbacks, trap } from './types.ts';
 
 type CoreFunction = (...args: number[]) => number;
-
-/** Actions: continue and pause. */
-const ACTIONS = STREAM_TYPES.length;
 
 /**
  * The callbacks of a filter as its core module exports them (component model, CanonicalABI.md, "lift"). Handles of its
@@ -74,7 +71,7 @@ export function loweredCallbacks(
     if (core === undefined) return undefined;
     return (id, b, c) => {
       const action = core(streams.get(id)!, b, c);
-      if (action >>> 0 >= ACTIONS) throw trap(`${action} is no action`);
+      if (action >>> 0 >= ACTIONS.length) throw trap(`${action} is no action`);
       return action;
     };
   };

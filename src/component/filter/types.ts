@@ -15,7 +15,6 @@ export interface ComponentGuest {
 
 /** `weir:filter/types.error`, in the order of the WIT. */
 export const ERRORS = ['not-found', 'bad-argument', 'unavailable', 'limit-reached', 'unimplemented'] as const;
-export type ErrorName = (typeof ERRORS)[number];
 
 /** What a hostcall answers with: OK, or an index into ERRORS. */
 export const OK = -1;
@@ -46,6 +45,7 @@ export const MAP_TYPES = [
   'response-headers',
   'response-trailers',
 ] as const;
+export const ACTIONS = ['continue', 'pause'] as const;
 export const BODY_TYPES = ['request-body', 'response-body'] as const;
 export const STREAM_TYPES = ['request', 'response'] as const;
 export const LOG_LEVEL_NAMES = ['trace', 'debug', 'info', 'warn', 'error', 'critical'] as const;
