@@ -18,10 +18,10 @@ export class VmContext extends Context {
   readonly owner: unknown;
 
   constructor(vm: Vm, state: PluginState, owner?: unknown) {
-    super(vm.nextId(), state);
+    super(vm.contexts.nextId(), state);
     this.owner = owner;
     this.vm = vm;
-    vm.contexts.set(this.id, this);
+    vm.contexts.add(this);
   }
 
   /**
@@ -116,7 +116,7 @@ export class VmContext extends Context {
   }
 
   #drop(): void {
-    this.vm.contexts.delete(this.id);
+    this.vm.contexts.delete(this);
     this.#leave();
   }
 

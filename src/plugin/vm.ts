@@ -7,6 +7,7 @@ import { GuestError } from '../errors.ts';
 import { LineBuffer } from '../wasi/stdio.ts';
 import type { Callbacks, GuestFunction } from './callbacks.ts';
 import type { Context } from './context.ts';
+import { ContextTable } from './context-table.ts';
 import { Exit, guestError } from './death.ts';
 import { StartContext } from './start-context.ts';
 import type { PluginState } from './state.ts';
@@ -37,7 +38,7 @@ export abstract class Vm {
   /** The effective context of the callback that is running. */
   host: Host;
   /** Contexts by id, those that wait for proxy_done too. */
-  readonly contexts = new Map<number, Context>();
+  readonly contexts = new ContextTable();
   /** Why the VM is dead; undefined while it lives. */
   death: GuestError | undefined;
   /** When it died, by `performance.now`. */
@@ -59,7 +60,6 @@ export abstract class Vm {
   #stdioUsed = false;
   /** What left a hostcall as an exception: a guest that can catch must not outlive it. */
   #thrown: unknown;
-  #nextId = 1;
 
   constructor(spec: VmSpec, state: PluginState, interrupter: Interrupter) {
     this.spec = spec;
@@ -77,14 +77,6 @@ export abstract class Vm {
     this.#thrown = undefined;
     this.death = undefined;
     return true;
-  }
-
-  /** A context id nobody has. */
-  nextId(): number {
-    let id = this.#nextId;
-    while (id === 0 || this.contexts.has(id)) id = (id + 1) >>> 0;
-    this.#nextId = (id + 1) >>> 0;
-    return id;
   }
 
   /**
@@ -140,9 +132,7 @@ export abstract class Vm {
     queueMicrotask(() => {
       // A command that exited and lives on.
       if (this.death !== death) return;
-      const contexts = [...this.contexts.values()];
-      this.contexts.clear();
-      for (const context of contexts) {
+      for (const context of this.contexts.takeAll()) {
         // What the last hostcall left half done is in the context it acted on.
         context.vmDied(death, context === effective ? death.hostState : 'whole');
       }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { ContextTable } from '../../src/plugin/context-table.ts';
 import { rig, settle, VERSIONS } from '../support/guest.ts';
 import { Drive } from '../support/guest-exchange.ts';
 
@@ -114,8 +115,9 @@ test('contexts have ids of their own, and a deleted one is no longer held', asyn
     ['context_create(1,0)', 'context_create(2,1)', 'context_create(3,1)', 'context_create(4,1)'],
   );
   for (const d of streams) d.finish();
-  const vm = r.puppet.guest as unknown as { contexts: Map<number, unknown> };
-  assert.deepEqual([...vm.contexts.keys()], [1]);
+  const vm = r.puppet.guest as unknown as { contexts: ContextTable };
+  assert.equal(vm.contexts.size, 1);
+  assert.equal(vm.contexts.get(1)?.id, 1);
 });
 
 test('hostcalls that act on a stream do nothing to one that is over', async () => {
