@@ -30,14 +30,21 @@ export interface Filter {
    */
   readonly callbacks: readonly string[];
   readonly component?: Component;
+  /** Bytes of its stack, where that is the linker's to say. Default: what the toolchain does. */
+  readonly stack?: number;
 }
+
+/** For Rust: JSON of 128 levels, where serde_json stops, takes 48 KiB of it. */
+const STACK = 64 * 1024;
+/** A pattern of 250 levels, where regex stops, takes 156 KiB. */
+const REGEX_STACK = 256 * 1024;
 
 const REQUEST = 'proxy_on_request_headers';
 const RESPONSE = 'proxy_on_response_headers';
 
-function rust(name: string, callbacks: readonly string[]): Filter {
+function rust(name: string, callbacks: readonly string[], stack = STACK): Filter {
   const shared = ['rust/Cargo.toml', 'rust/Cargo.lock', 'rust/common'];
-  return { name, language: 'rust', sources: [`rust/${name}`, ...shared], callbacks };
+  return { name, language: 'rust', sources: [`rust/${name}`, ...shared], callbacks, stack };
 }
 
 /** A crate that stands alone, so that the modules' Cargo.lock needn't know it. */
@@ -48,7 +55,14 @@ function rustComponent(
   shared: readonly string[] = [],
 ): Filter {
   const component = { imports, exports, committed: true };
-  return { name, language: 'rust', sources: [`rust/${name}`, ...shared], callbacks: [], component };
+  return {
+    name,
+    language: 'rust',
+    sources: [`rust/${name}`, ...shared],
+    callbacks: [],
+    component,
+    stack: STACK,
+  };
 }
 
 const WIT = 'wit/filter.wit';
@@ -66,14 +80,18 @@ const VERIFIER = 'acme:auth/verifier@0.1.0';
 export const FILTERS: readonly Filter[] = [
   rust('add-header', [REQUEST, RESPONSE]),
   rust('jwt', [REQUEST]),
-  rust('body-rewrite', [
-    REQUEST,
-    'proxy_on_request_body',
-    'proxy_on_request_trailers',
-    RESPONSE,
-    'proxy_on_response_body',
-    'proxy_on_response_trailers',
-  ]),
+  rust(
+    'body-rewrite',
+    [
+      REQUEST,
+      'proxy_on_request_body',
+      'proxy_on_request_trailers',
+      RESPONSE,
+      'proxy_on_response_body',
+      'proxy_on_response_trailers',
+    ],
+    REGEX_STACK,
+  ),
   {
     name: 'cookie-to-header',
     language: 'go',

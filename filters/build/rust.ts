@@ -69,12 +69,14 @@ export function findRust(root: string): Toolchain {
       const flags = remap(compiler, root);
       if (!ownLinker) flags.push(`-Clinker=${linker}`);
       env['CARGO_ENCODED_RUSTFLAGS'] = flags.join('\x1f');
-      const args = ['build', '--release', '--target', TARGET, '--target-dir', targetDir, '-p', filter.name];
+      const args = ['rustc', '--release', '--target', TARGET, '--target-dir', targetDir, '-p', filter.name];
       if (compiler.buildStd) {
         env['RUSTC_BOOTSTRAP'] = '1';
         args.push('-Zbuild-std=std,panic_abort');
       }
-      const built = run(compiler.cargo, [...args, ...base], { env });
+      // rustc's own is a megabyte, all of which an instance begins with; the linker takes the last that it is told.
+      const stack = filter.stack === undefined ? [] : ['--', `-Clink-arg=-zstack-size=${filter.stack}`];
+      const built = run(compiler.cargo, [...args, ...base, ...stack], { env });
       if (!built.ok) throw new Failed(built.output);
       copyFileSync(join(targetDir, TARGET, 'release', `${filter.name.replaceAll('-', '_')}.wasm`), output);
     },
