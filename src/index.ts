@@ -17,12 +17,14 @@ export type * from './config/types.ts';
 export * from './errors.ts';
 export type { Log, LogLevel } from './log.ts';
 export {
+  type CodeReport,
   type ComponentReport,
   type CoreReport,
   type ExportReport,
   type ImportReport,
   type InterfaceReport,
   inspectModule,
+  type LoadReport,
   type ModuleReport,
 } from './plugin/inspect.ts';
 export { StartError } from './runtime/start-error.ts';

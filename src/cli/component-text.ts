@@ -1,5 +1,6 @@
-import type { ComponentReport, InterfaceReport, ModuleReport } from '../plugin/inspect.ts';
-import { block, bytesText, memoryText, table } from './text.ts';
+import type { ComponentReport, InterfaceReport } from '../plugin/inspect.ts';
+import { memoryText } from './cost-text.ts';
+import { block, bytesText, table } from './text.ts';
 
 /** What a component is, in a few words. */
 export function worldText({ world }: ComponentReport, refusal: string): string {
@@ -8,22 +9,11 @@ export function worldText({ world }: ComponentReport, refusal: string): string {
   return `weir:filter/${world.interface} ${world.version}`;
 }
 
-/** Rows of the first table. */
-export function componentFacts(report: ModuleReport, { cores, world }: ComponentReport): [string, string][] {
-  const facts: [string, string][] = [];
-  if (world?.kind === 'filter') {
-    facts.push(['Callbacks', report.callbacks.map(name => name.replace('-context.', '.')).join(', ')]);
-    const bodies = report.mayChangeBody ? 'may change them' : 'cannot change them: no import for it';
-    facts.push(['Bodies', world.interface === 'http' ? bodies : 'pass by']);
-  }
-  facts.push(['Core modules', coresText(cores)]);
-  return facts;
-}
-
 /** Toolchains put small modules between the ones that do something. */
 const SMALL = 4096;
 
-function coresText(cores: ComponentReport['cores']): string {
+/** The core modules it is made of. */
+export function coresText(cores: ComponentReport['cores']): string {
   const told = cores.filter(({ size, memory }) => size >= SMALL || (memory?.initialBytes ?? 0) > 0);
   const texts = told.map(({ size, memory }) =>
     memory === null ? bytesText(size) : `${bytesText(size)} with memory (${memoryText(memory)})`,

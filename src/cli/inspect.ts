@@ -2,6 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { ModuleError, WeirError } from '../errors.ts';
 import { inspectModule, type ModuleReport } from '../plugin/inspect.ts';
+import { rounded } from '../plugin/inspect-code.ts';
+import { DEFAULTS } from './cost-text.ts';
 import { moduleText } from './module-text.ts';
 
 /**
@@ -9,7 +11,9 @@ import { moduleText } from './module-text.ts';
  * @throws ModuleError when the file can't be read or isn't a module
  */
 export async function inspect(file: string, options: { json?: true }): Promise<number> {
+  const begun = performance.now();
   const bytes = await read(file);
+  const readMillis = rounded(performance.now() - begun);
   let report: ModuleReport;
   try {
     report = await inspectModule(bytes);
@@ -19,7 +23,9 @@ export async function inspect(file: string, options: { json?: true }): Promise<n
     throw error;
   }
   process.stdout.write(
-    options.json ? `${JSON.stringify(report, null, 2)}\n` : moduleText(basename(file), report),
+    options.json
+      ? `${JSON.stringify({ ...report, load: report.load && { readMillis, ...report.load }, defaults: DEFAULTS }, null, 2)}\n`
+      : moduleText(basename(file), report, readMillis),
   );
   return 0;
 }

@@ -1,6 +1,8 @@
 import type { ModuleReport } from '../plugin/inspect.ts';
-import { componentBlocks, componentFacts, worldText } from './component-text.ts';
-import { block, bytesText, memoryText, table } from './text.ts';
+import { callsBlock } from './calls-text.ts';
+import { componentBlocks, coresText, worldText } from './component-text.ts';
+import { bodiesText, codeText, DEFAULTS, limitedMemoryText, loadText } from './cost-text.ts';
+import { block, bytesText, table } from './text.ts';
 
 /** Chapters of the specification by what their hostcalls are called; the first that fits wins. */
 const chapters: readonly (readonly [RegExp, string])[] = [
@@ -21,24 +23,25 @@ const chapters: readonly (readonly [RegExp, string])[] = [
   [/time/, 'Clocks'],
 ];
 
-/** The report of `weir inspect` for a person. Ends with a line feed. */
-export function moduleText(file: string, report: ModuleReport): string {
+/** The report of `weir inspect` for a person; `read`: milliseconds. Ends with a line feed. */
+export function moduleText(file: string, report: ModuleReport, read: number): string {
+  const { memory, load, phases } = report;
   const lines = [`${file}: ${headline(report)}`, ''];
   const facts: [string, string][] = [];
-  if (report.memory !== null) facts.push(['Memory', memoryText(report.memory)]);
+  if (memory !== null) facts.push(['Memory', limitedMemoryText(memory)]);
+  if (report.code.functions > 0) facts.push(['Code', codeText(report.code)]);
+  if (load !== null) facts.push(['Load', loadText(load, read, report.kind)]);
   const built = Object.entries(report.producers).map(([name, value]) => `${name} ${value}`.trim());
   if (built.length > 0) facts.push(['Built with', built.join(', ')]);
-  if (report.kind === 'core') facts.push(['Callbacks', report.callbacks.toSorted().join(', ') || 'none']);
-  if (report.kind === 'core') {
-    facts.push(['Bodies', report.mayChangeBody ? 'may change them' : 'cannot change them: no import for it']);
-  }
-  if (report.component !== null) facts.push(...componentFacts(report, report.component));
+  if (phases !== null) facts.push(['Bodies', bodiesText(phases, DEFAULTS.bufferedBody)]);
+  if (report.component !== null) facts.push(['Core modules', coresText(report.component.cores)]);
   if (report.customSections.length > 0) {
     const sections = report.customSections.map(({ name, size }) => `${name} (${bytesText(size)})`);
     facts.push(['Custom', sections.join(', ')]);
   }
   lines.push(...table(facts));
 
+  callsBlock(lines, report);
   if (report.component !== null) componentBlocks(lines, report.component);
   else importBlocks(lines, report);
   if (report.refusal !== '') {

@@ -14,7 +14,18 @@ export interface MemoryLimits {
   readonly maximum: number | null;
 }
 
+/** What a module's functions take. */
+export interface CodeSize {
+  /** Bytes of the code section. */
+  readonly size: number;
+  /** Functions that the module defines. */
+  readonly functions: number;
+  /** Bytes of the longest one. */
+  readonly longest: number;
+}
+
 const MEMORY_SECTION = 5;
+const CODE_SECTION = 10;
 const PAGE = 65536;
 
 /** The sections of a core module, in order. @throws ModuleError MODULE_MALFORMED */
@@ -47,6 +58,21 @@ export function memoryLimits(bytes: Uint8Array): MemoryLimits | null {
   const flags = reader.byte();
   const initial = reader.leb() * PAGE;
   return { initial, maximum: (flags & 1) === 1 ? reader.leb() * PAGE : null };
+}
+
+/** The code of a core module, read without looking into its functions. @throws ModuleError MODULE_MALFORMED */
+export function codeSize(bytes: Uint8Array): CodeSize {
+  const section = sectionsOf(bytes).find(s => s.id === CODE_SECTION);
+  if (section === undefined) return { size: 0, functions: 0, longest: 0 };
+  const reader = new Reader(bytes, section.start, section.end);
+  const functions = reader.u32();
+  let longest = 0;
+  for (let i = 0; i < functions; i++) {
+    const length = reader.u32();
+    longest = Math.max(longest, length);
+    reader.skip(length);
+  }
+  return { size: section.end - section.start, functions, longest };
 }
 
 /** Custom sections with their sizes in bytes (contents without the name). */

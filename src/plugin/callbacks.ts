@@ -82,3 +82,19 @@ export function phasesOf(callbacks: ReadonlySet<string>, changesBodies: boolean)
     changesBodies,
   };
 }
+
+/** The phases a component takes part in, from what its interface sees. */
+export function phasesSeen(
+  sees: { readonly response: boolean; readonly body: boolean },
+  changesBodies: boolean,
+): Phases {
+  return {
+    requestHeaders: true,
+    requestBody: sees.body,
+    requestTrailers: sees.body,
+    responseHeaders: sees.response,
+    responseBody: sees.response && sees.body,
+    responseTrailers: sees.response && sees.body,
+    changesBodies,
+  };
+}

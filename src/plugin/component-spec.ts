@@ -7,6 +7,7 @@ import type { Capabilities } from '../config/types.ts';
 import { type CompiledModule, sha256 } from '../engine/compile.ts';
 import type { Interrupter } from '../engine/interrupt/interrupter.ts';
 import { ModuleError } from '../errors.ts';
+import { phasesSeen } from './callbacks.ts';
 import { ComponentVm } from './component-vm.ts';
 import type { PluginState } from './state.ts';
 import type { Phases } from './types.ts';
@@ -32,17 +33,12 @@ export function linkComponent({ parts, world }: CompiledComponent, straight: boo
     exported: world.export,
     core: straight && !part.composed ? filterCore(part, world.export, imports) : undefined,
     wasi: wasiOf(parts),
-    phases: {
-      requestHeaders: true,
-      requestBody: sees.body,
-      requestTrailers: sees.body,
-      responseHeaders: sees.response,
-      responseBody: sees.response && sees.body,
-      responseTrailers: sees.response && sees.body,
-      changesBodies: parts.some(({ wit }) =>
+    phases: phasesSeen(
+      sees,
+      parts.some(({ wit }) =>
         wit.imports.some(each => withoutVersion(each.name) === `${PACKAGE}body` && each.items.has('write')),
       ),
-    },
+    ),
   };
 }
 

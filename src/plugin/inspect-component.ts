@@ -1,3 +1,4 @@
+import { INTERFACES, PACKAGE } from '../component/filter/types.ts';
 import { withoutVersion } from '../component/interface-name.ts';
 import { limited, ungranted, WASI_INTERFACES } from '../component/wasi/index.ts';
 import { readableName, type Wit, type WitExtern, witOf } from '../component/wit.ts';
@@ -5,6 +6,8 @@ import { isPlug, isWasi02, isWasi03, type World, worldOf } from '../component/wo
 import { identify } from '../engine/identify.ts';
 import { customSections, memoryLimits, producers, sectionsOf } from '../engine/sections.ts';
 import { ModuleError } from '../errors.ts';
+import { phasesSeen } from './callbacks.ts';
+import type { Phases } from './types.ts';
 
 /** What a component's bytes say of it. */
 export interface ComponentReport {
@@ -54,6 +57,10 @@ export interface Inspected {
   readonly report: ComponentReport;
   /** Field of the producers sections to `name version` list. */
   readonly producers: Readonly<Record<string, string>>;
+  /** It imports the function that changes bodies. */
+  readonly mayChangeBody: boolean;
+  /** Null: it is no filter, or one whose messages are its own. */
+  readonly phases: Phases | null;
   /** Why it is neither filter nor plug; empty when it is. */
   readonly refusal: string;
   /** Its core modules. */
@@ -82,7 +89,11 @@ export function inspectComponent(bytes: Uint8Array): Inspected {
     }),
   };
   const joined = [...made].map(([field, values]) => [field, [...values].join(', ')]);
-  return { report, producers: Object.fromEntries(joined), refusal, modules };
+  const mayChangeBody = report.imports.some(
+    ({ name, functions }) => withoutVersion(name) === `${PACKAGE}body` && functions.includes('write'),
+  );
+  const phases = world?.kind === 'filter' ? phasesSeen(INTERFACES[world.interface]!, mayChangeBody) : null;
+  return { report, producers: Object.fromEntries(joined), mayChangeBody, phases, refusal, modules };
 }
 
 function tried(wit: Wit): { world: World | null; refusal: string } {
@@ -124,6 +135,13 @@ function functionsOf({ items }: WitExtern): string[] {
   return functions.map(([label]) =>
     label.startsWith('[constructor]') ? `new ${readableName(label)}` : readableName(label),
   );
+}
+
+/** Core modules of a component and of those within it. @throws ModuleError MODULE_MALFORMED */
+export function coreModules(bytes: Uint8Array): readonly Uint8Array[] {
+  const modules: Uint8Array[] = [];
+  collect(bytes, modules, new Map());
+  return modules;
 }
 
 /** Core modules and producers of a component and of those within it, in the order of the bytes. */

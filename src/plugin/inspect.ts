@@ -2,12 +2,15 @@ import { HOSTCALLS } from '../abi/hostcalls/index.ts';
 import { abiVersion, importStatus, isComponentCore } from '../abi/link.ts';
 import type { AbiVersion } from '../abi/types.ts';
 import { identify } from '../engine/identify.ts';
-import { rewrite } from '../engine/rewrite/index.ts';
 import { customSections, memoryLimits, producers } from '../engine/sections.ts';
 import { ModuleError } from '../errors.ts';
 import { WASI_PREVIEW1 } from '../wasi/index.ts';
+import { phasesOf } from './callbacks.ts';
+import { type CodeReport, type LoadReport, prepare } from './inspect-code.ts';
 import type { ComponentReport } from './inspect-component.ts';
+import type { Phases } from './types.ts';
 
+export type { CodeReport, LoadReport } from './inspect-code.ts';
 export type { ComponentReport, CoreReport, ExportReport, InterfaceReport } from './inspect-component.ts';
 
 /** What a module is, as far as its bytes say. */
@@ -23,6 +26,11 @@ export interface ModuleReport {
   readonly callbacks: readonly string[];
   /** Null: it defines no memory of its own. */
   readonly memory: { readonly initialBytes: number; readonly maximumBytes: number | null } | null;
+  readonly code: CodeReport;
+  /** Null: Weir doesn't run it. */
+  readonly load: LoadReport | null;
+  /** Where it is called for a request; null: it is no filter, or one whose messages are its own (wasi:http). */
+  readonly phases: Phases | null;
   /** From the producers section; empty when it doesn't say. */
   readonly language: string;
   readonly producers: Readonly<Record<string, string>>;
@@ -35,19 +43,6 @@ export interface ModuleReport {
   readonly refusal: string;
   /** Of a component; null for core modules. */
   readonly component: ComponentReport | null;
-}
-
-/** As much as `limits` of a filter may say. */
-const LIMITS_MAX = { memory: 4 * 1024 ** 3, tableElements: 1_000_000, functionSize: 8 * 1024 ** 2 };
-
-function refusal(bytes: Uint8Array): string {
-  try {
-    rewrite(bytes, LIMITS_MAX);
-    return '';
-  } catch (error) {
-    if (error instanceof ModuleError) return error.message;
-    throw error;
-  }
 }
 
 export interface ImportReport {
@@ -97,20 +92,25 @@ export async function inspectModule(bytes: Uint8Array): Promise<ModuleReport> {
   }));
   const limits = memoryLimits(bytes);
   const made = producers(module);
+  const callbacks = exports
+    .filter(e => e.kind === 'function' && e.name.startsWith('proxy_on_'))
+    .map(e => e.name);
+  const mayChangeBody = imports.some(i => i.name === 'proxy_set_buffer_bytes');
   return {
     kind,
     size: bytes.length,
     abi,
     imports,
     exports: exports.map(({ name, kind }) => ({ name, kind })),
-    callbacks: exports.filter(e => e.kind === 'function' && e.name.startsWith('proxy_on_')).map(e => e.name),
+    callbacks,
     memory: limits === null ? null : { initialBytes: limits.initial, maximumBytes: limits.maximum },
     language: made['language'] ?? '',
     producers: made,
     customSections: sections,
     isComponentCore: isComponentCore(exports),
-    mayChangeBody: imports.some(i => i.name === 'proxy_set_buffer_bytes'),
-    refusal: refusal(bytes),
+    mayChangeBody,
+    phases: abi === null ? null : phasesOf(new Set(callbacks), mayChangeBody),
+    ...(await prepare([bytes])),
     component: null,
   };
 }
@@ -118,13 +118,14 @@ export async function inspectModule(bytes: Uint8Array): Promise<ModuleReport> {
 async function componentReport(bytes: Uint8Array): Promise<ModuleReport> {
   // Only now: whoever has modules alone pays nothing for components.
   const { inspectComponent } = await import('./inspect-component.ts');
-  const { report, producers, refusal: none, modules } = inspectComponent(bytes);
+  const { report, producers, phases, mayChangeBody, refusal: none, modules } = inspectComponent(bytes);
   const { world, imports, exports, cores } = report;
   const callbacks = exports.find(({ name }) => world?.kind === 'filter' && name === world.export);
   const memories = cores.flatMap(({ memory }) => (memory === null ? [] : [memory]));
   const maxima = memories.map(({ maximumBytes }) => maximumBytes ?? Number.POSITIVE_INFINITY);
   const maximum = maxima.reduce((sum, each) => sum + each, 0);
   const initialBytes = memories.reduce((sum, each) => sum + each.initialBytes, 0);
+  const prepared = await prepare(modules);
   return {
     kind: 'component',
     size: bytes.length,
@@ -143,20 +144,10 @@ async function componentReport(bytes: Uint8Array): Promise<ModuleReport> {
     producers,
     customSections: customSections(bytes),
     isComponentCore: false,
-    mayChangeBody: imports.some(
-      ({ name, functions }) => name.startsWith('weir:filter/body@') && functions.includes('write'),
-    ),
-    refusal: none || coreRefusal(modules),
+    mayChangeBody,
+    phases,
+    ...prepared,
+    refusal: none || (prepared.refusal === '' ? '' : `a core module of it: ${prepared.refusal}`),
     component: report,
   };
-}
-
-/** Why the first of the core modules that Weir doesn't run isn't run; empty when it runs them all. */
-function coreRefusal(modules: readonly Uint8Array[]): string {
-  for (const module of modules) {
-    if (!WebAssembly.validate(new Uint8Array(module))) return 'a core module of it is not valid WebAssembly';
-    const reason = refusal(module);
-    if (reason !== '') return `a core module of it: ${reason}`;
-  }
-  return '';
 }

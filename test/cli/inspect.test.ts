@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import type { ModuleReport } from '../../src/plugin/inspect.ts';
+import { assemble } from '../support/guest-wat.ts';
 import { repository, weir } from './command.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'weir-inspect-'));
@@ -15,9 +16,16 @@ test('a filter, for a person', async () => {
   const { code, stdout, stderr } = await weir(['inspect', addHeader]);
   assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
   assert.match(stdout, /^add-header\.wasm: Proxy-Wasm ABI 0\.2\.1, Rust, [\d.]+ KiB\n/);
-  assert.match(stdout, /^ {2}Callbacks [\s\w,]*proxy_on_request_headers/m);
+  assert.match(stdout, /^ {2}Each request +4 calls: proxy_on_context_create, proxy_on_request_headers,/m);
   assert.match(stdout, /^ {2}HTTP fields .*proxy_/m);
-  assert.match(stdout, /^ {2}Memory .* at start/m);
+  assert.match(stdout, /^ {2}Memory .* at start.* limits\.memory \(16 MiB by default\)$/m);
+  assert.match(
+    stdout,
+    /^ {2}Code +[\d.]+ KiB in \d+ functions, [\d.]+ KiB with Weir's checks; longest function [\d.]+ KiB$/m,
+  );
+  assert.match(stdout, /^ {2}Load +read [\d.]+ ms, rewrite [\d.]+ m?s, compile [\d.]+ ms \(once and cold/m);
+  assert.match(stdout, /^ {2}Bodies +pass by: no byte of them enters the guest$/m);
+  assert.doesNotMatch(stdout, /^Hint$/m);
   for (const line of stdout.split('\n')) assert.equal(line, line.trimEnd());
 });
 
@@ -29,6 +37,10 @@ test('a filter, as JSON', async () => {
   assert.equal(report.abi, '0.2.1');
   assert.match(report.producers['processed-by'] ?? '', /^rustc/);
   assert.ok(report.callbacks.includes('proxy_on_request_headers'));
+  assert.deepEqual(Object.keys(report.load!), ['readMillis', 'rewriteMillis', 'compileMillis']);
+  assert.ok(Object.values(report.load!).every(time => Number.isFinite(time) && time >= 0));
+  assert.deepEqual(Object.keys(report.code), ['size', 'functions', 'longest', 'rewritten']);
+  assert.deepEqual([report.phases!.requestHeaders, report.phases!.requestBody], [true, false]);
   assert.ok(report.imports.every(({ status }) => status === 'implemented' || status === 'unimplemented'));
 });
 
@@ -43,14 +55,53 @@ test('modules in other languages', async () => {
   }
 });
 
+test('bodies that go through a filter, and a filter that exports all that there is', async () => {
+  const rewrite = await weir(['inspect', 'filters/rust/body-rewrite/body-rewrite.wasm']);
+  assert.match(
+    rewrite.stdout,
+    /^ {2}Bodies +both ways, each piece goes through the filter, which may change/m,
+  );
+  assert.match(rewrite.stdout, /^ {2}Each piece of a body +proxy_on_request_body, proxy_on_response_body$/m);
+  assert.doesNotMatch(rewrite.stdout, /^Hint$/m);
+  const all = await weir(['inspect', 'test/fixtures/probe/probe.wasm']);
+  assert.match(all.stdout, /^Hint\n +It exports every callback of a stream, [\s\S]*filters\/README\.md/m);
+});
+
+test('what the default limits make of a large module', async () => {
+  const path = join(folder, 'large.wasm');
+  writeFileSync(
+    path,
+    assemble(`(module (memory (export "memory") 512)
+      (func (export "proxy_abi_version_0_2_1"))
+      (func (export "proxy_on_tick") (param i32))
+      (func (export "proxy_on_response_body") (param i32 i32 i32) (result i32) (i32.const 0))
+      (func ${'nop '.repeat(300 * 1024)}))`),
+  );
+  const { stdout } = await weir(['inspect', path]);
+  const text = stdout.replaceAll(/\s+/g, ' ');
+  assert.match(
+    text,
+    /Memory 32 MiB at start, .*: more than limits\.memory .* limits: \{memory: 32MiB\} or more/,
+  );
+  assert.match(
+    text,
+    /function 300\.0 KiB: more than limits\.functionSize .* limits: \{functionSize: 301KiB\}/,
+  );
+  assert.match(text, /Bodies of requests pass by; of responses each piece goes .* can't change it/);
+  assert.match(stdout, /^ {2}Never +proxy_on_tick$/m);
+  for (const line of stdout.split('\n')) assert.ok(line.length <= 100, line);
+});
+
 const component = 'filters/rust/verify-token/verify-token.wasm';
 
 test('a component, for a person', async () => {
   const { code, stdout, stderr } = await weir(['inspect', component]);
   assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
   assert.match(stdout, /^verify-token\.wasm: component, weir:filter\/http-request-headers 0\.1\.0, Rust, /);
-  assert.match(stdout, /^ {2}Callbacks .*plugin\.on-configure/m);
-  assert.match(stdout, /^ {2}Bodies +pass by$/m);
+  assert.match(stdout, /^ {2}At the start +plugin\.on-vm-start, plugin\.on-configure$/m);
+  assert.match(stdout, /^ {2}Each request +4 calls: plugin\.create-http-context, http\.on-request-headers,/m);
+  assert.match(stdout, /^ {2}At the end +plugin\.on-done, plugin\.on-log$/m);
+  assert.match(stdout, /^ {2}Bodies +pass by: no byte of them enters the guest$/m);
   assert.match(stdout, /^ {2}Core modules .* with memory \(/m);
   assert.match(stdout, /^May call\n {2}weir:filter\/logging@0\.1\.0 +log$/m);
   assert.match(stdout, /^Has to be plugged in \(plugs\)\n {2}acme:auth\/verifier@0\.1\.0 .*check/m);
