@@ -23,7 +23,9 @@ export type ErrorCode =
   | 'UPSTREAM_TIMEOUT'
   | 'UPSTREAM_RESET'
   | 'UPSTREAM_PROTOCOL'
-  | 'LISTEN_FAILED';
+  | 'LISTEN_FAILED'
+  | 'BENCH_FAILED'
+  | 'BENCH_REPORT_INVALID';
 
 /** Base of every error Weir throws on purpose: `code` is stable, `message` is one line for a person. */
 export class WeirError extends Error {
