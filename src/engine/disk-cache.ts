@@ -176,19 +176,21 @@ export class DiskCache {
     let total = 0;
     // What is put from here on may be missed by the look: it counts against the room that is found.
     this.#headroom = 0;
-    for (const name of await readdir(this.#directory)) {
+    const look = async (name: string) => {
       const file = path.join(this.#directory, name);
       const temporary = TEMPORARY.test(name);
-      if (!temporary && !(name.endsWith(SUFFIX) && KEY.test(name.slice(0, -SUFFIX.length)))) continue;
+      if (!temporary && !(name.endsWith(SUFFIX) && KEY.test(name.slice(0, -SUFFIX.length)))) return;
       const stats = await lstat(file).catch(error => {
         if (!isMissing(error)) throw error;
       });
-      if (!stats?.isFile()) continue;
+      if (!stats?.isFile()) return;
       if (!temporary) {
         artefacts.push({ file, size: stats.size, mtimeMs: stats.mtimeMs });
         total += stats.size;
       } else if (Date.now() - stats.mtimeMs > HOUR) await unlink(file).catch(() => {});
-    }
+    };
+    // All at once: each start waits for it.
+    await Promise.all((await readdir(this.#directory)).map(look));
     if (total > this.#maxBytes) {
       // An eighth below the bound, so that the next put doesn't look through the directory again.
       const goal = this.#maxBytes * (7 / 8);
@@ -242,7 +244,7 @@ export function defaultCacheDirectory(
 }
 
 /** Why somebody else could have written it: what is in the cache runs without Weir's own checks. */
-function trustFault(stats: Stats, user: number | undefined): string | undefined {
+export function trustFault(stats: Stats, user: number | undefined): string | undefined {
   if (user === undefined) return undefined;
   if (stats.uid !== user && stats.uid !== 0) return `it belongs to user ${stats.uid}, not to ${user} or root`;
   return (stats.mode & 0o022) === 0 ? undefined : 'its group or others may write to it';

@@ -126,7 +126,8 @@ test('a signal while it starts ends it at once', async () => {
     writeFileSync(path, Buffer.concat([component, Buffer.from([0, 2, 1, 97 + i])]));
     return `f${i}: {module: ${JSON.stringify(path)}}`;
   });
-  const config = `listeners: [{address: "127.0.0.1:0", routes: [{upstream: app}]}]
+  const names = filters.map((_, i) => `f${i}`);
+  const config = `listeners: [{address: "127.0.0.1:0", routes: [{upstream: app, filters: [${names.join(', ')}]}]}]
 ${echo}filters: {${filters.join(', ')}}
 modules: {cache: {directory: ${JSON.stringify(file('no-directory', ''))}}}
 `;
