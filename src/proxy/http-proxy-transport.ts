@@ -1,8 +1,9 @@
-import { Agent, type ClientRequest, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { Agent, ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import type HttpProxy from 'http-proxy';
 import { HttpProxyCall } from './http-proxy-call.ts';
 import { httpProxy } from './http-proxy-module.ts';
 import { UpgradeCall } from './http-proxy-upgrade.ts';
+import { http } from './node-http.ts';
 import type {
   Transport,
   TransportOptions,
@@ -61,7 +62,7 @@ export class HttpProxyTransport implements Transport {
 
   #startRequests(): { proxy: HttpProxy; agent: Agent } {
     const { connections } = this.#options;
-    const agent = new Agent({ keepAlive: true, maxSockets: connections, maxFreeSockets: connections });
+    const agent = new http.Agent({ keepAlive: true, maxSockets: connections, maxFreeSockets: connections });
     const proxy = this.#start({ agent, selfHandleResponse: true });
     proxy.on('proxyRes', (response, request) => (request as unknown as HttpProxyCall).onResponse(response));
     return { proxy, agent };
@@ -77,7 +78,7 @@ export class HttpProxyTransport implements Transport {
   }
 
   #start(options: HttpProxy.ServerOptions): HttpProxy {
-    const proxy = httpProxy.createProxyServer({
+    const proxy = httpProxy().createProxyServer({
       ...options,
       target: this.#target,
       // Together: take the request's target as it is.

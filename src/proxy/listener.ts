@@ -1,10 +1,4 @@
-import {
-  createServer,
-  type IncomingMessage,
-  type Server,
-  type ServerOptions,
-  ServerResponse,
-} from 'node:http';
+import type { IncomingMessage, Server, ServerOptions, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { ListenerConfig, ServerLimits } from '../config/types.ts';
@@ -13,6 +7,7 @@ import type { Log } from '../log.ts';
 import { RequestHeaders } from '../message/headers.ts';
 import { ClientConnection } from './client-connection.ts';
 import { type ExchangeContext, HttpExchange } from './exchange.ts';
+import { http } from './node-http.ts';
 import { clientErrorStatus, refuse, refuseConnection } from './refusal.ts';
 import { readRequestHead } from './request-head.ts';
 import type { Router } from './router.ts';
@@ -58,7 +53,7 @@ export class Listener implements ExchangeContext {
       noDelay: true,
       shouldUpgradeCallback: req => upgradeOf(req) !== '',
     };
-    this.#server = createServer(options);
+    this.#server = http.createServer(options);
     // Bounded by maxHeaderSize; above a count Node would drop fields silently.
     this.#server.maxHeadersCount = 0;
     this.#server.on('request', (req, res) => this.#onRequest(req, res));
@@ -193,7 +188,7 @@ export class Listener implements ExchangeContext {
       return;
     }
     if (head.length > 0) socket.unshift(head);
-    const res = new ServerResponse(req);
+    const res = new http.ServerResponse(req);
     res.shouldKeepAlive = false;
     res.assignSocket(socket);
     res.once('finish', () => {

@@ -1,5 +1,6 @@
-import { type ServerResponse, STATUS_CODES } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { STATUS_CODES } from './node-http.ts';
 
 /** How long a refused client may still send before its connection goes, in ms: it has to read the answer first. */
 const LINGER_MS = 500;

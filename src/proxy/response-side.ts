@@ -1,10 +1,10 @@
-import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { UpstreamError } from '../errors.ts';
 import { FieldMap, fieldValue, type RawFields, removeField } from '../message/fields.ts';
 import { ResponseHeaders } from '../message/headers.ts';
 import type { HttpExchange } from './exchange.ts';
 import { cleanTrailers, removeOwnFields } from './framing.ts';
+import { STATUS_CODES } from './node-http.ts';
 import { readResponseHead } from './response-head.ts';
 import { ResponseWriter } from './response-writer.ts';
 import type { UpgradeHandler } from './transport.ts';

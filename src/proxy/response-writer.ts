@@ -1,7 +1,7 @@
-import { STATUS_CODES } from 'node:http';
 import { isFieldValue, type RawFields, removeField } from '../message/fields.ts';
 import type { HttpExchange } from './exchange.ts';
 import { type HeadHolder, sendHeadSoon } from './late-head.ts';
+import { STATUS_CODES } from './node-http.ts';
 
 const EMPTY = Buffer.alloc(0);
 

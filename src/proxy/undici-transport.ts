@@ -1,6 +1,6 @@
 import { connect as connectSocket } from 'node:net';
 import type { Readable } from 'node:stream';
-import { type buildConnector, type Dispatcher, Pool } from 'undici';
+import type { buildConnector, Dispatcher, Pool as UndiciPool } from 'undici';
 import { UpstreamError } from '../errors.ts';
 import type { RawFields } from '../message/fields.ts';
 import { HttpProxyTransport } from './http-proxy-transport.ts';
@@ -12,6 +12,7 @@ import type {
   UpstreamHandler,
   UpstreamRequest,
 } from './transport.ts';
+import { Pool } from './undici-pool.ts';
 import { connectError, timeoutError, upstreamError } from './upstream-error.ts';
 
 // undici's own timers tick twice a second; below this a timer of ours keeps the response timeout exact.
@@ -22,7 +23,7 @@ const COARSE_TIMER_MS = 1000;
  * undici's and coarse: it ends a silent response up to a second late.
  */
 export class UndiciTransport implements Transport {
-  readonly #pool: Pool;
+  readonly #pool: UndiciPool;
   readonly #httpProxy: HttpProxyTransport;
   readonly #queueTimeout: number;
   readonly #responseTimeout: number;

@@ -1,7 +1,8 @@
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { AdminConfig } from '../config/types.ts';
 import { WeirError } from '../errors.ts';
+import { http } from '../proxy/node-http.ts';
 import type { Metrics } from './metrics.ts';
 
 /** What operators ask: `/metrics` (Prometheus' text format) and `/healthz`. */
@@ -11,7 +12,7 @@ export class AdminListener {
 
   constructor(config: AdminConfig, metrics: Metrics) {
     this.#config = config;
-    this.#server = createServer((req, res) => {
+    this.#server = http.createServer((req, res) => {
       const [path] = (req.url ?? '').split('?');
       const answer = (status: number, text: string) => {
         res.writeHead(status, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' });

@@ -44,7 +44,7 @@ async function start(t: TestContext, server: Server): Promise<number> {
 }
 
 function proxyWith(chain: FakeChain, options: HttpProxy.ServerOptions = {}): HttpProxy {
-  const proxy = httpProxy.createProxyServer(options);
+  const proxy = httpProxy().createProxyServer(options);
   assert.equal(withFilterChain(proxy, embed(chain).chain), proxy);
   return proxy;
 }
@@ -162,7 +162,7 @@ test('an answer in proxyRes that a filter still holds is not written over by htt
     },
     onResponseBody: () => 0,
   });
-  const proxy = withFilterChain(httpProxy.createProxyServer({ target: up.url }), embed(chain).chain);
+  const proxy = withFilterChain(httpProxy().createProxyServer({ target: up.url }), embed(chain).chain);
   proxy.on('proxyRes', (_answer, _req, res) => res.end('mine'));
   const port = await start(
     t,
@@ -196,7 +196,7 @@ test('an upstream that fails: the error event, and a retry runs the filters once
 
 test('a chain that can’t take a request is an error event', async t => {
   const { chain } = embed(filter());
-  const proxy = withFilterChain(httpProxy.createProxyServer({ target: 'http://127.0.0.1:1' }), chain);
+  const proxy = withFilterChain(httpProxy().createProxyServer({ target: 'http://127.0.0.1:1' }), chain);
   proxy.on('error', (error, _req, res) => 'writeHead' in res && res.writeHead(500).end(error.message));
   await chain.close();
   const port = await start(
@@ -223,7 +223,7 @@ test('proxy.ws: filters see and change the handshake, or refuse it', async t => 
   });
   const target = `http://127.0.0.1:${echo.port}`;
   const { chain: embedded } = embed(chain);
-  const proxy = withFilterChain(httpProxy.createProxyServer(), embedded);
+  const proxy = withFilterChain(httpProxy().createProxyServer(), embedded);
   const server = createServer();
   server.on('upgrade', (req, socket, head) => proxy.ws(req, socket, head, { target }));
   const port = await start(t, server);
