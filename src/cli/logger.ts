@@ -27,20 +27,33 @@ export function createLog({ level, format }: LogConfig): Log {
 
 const LINES_MAX = 8;
 
-/** Keeps what each filter itself logs as an error, its first lines, for a command that prints its findings itself. */
+/**
+ * Keeps what each filter itself logs as an error, its first lines, and how it first ended, for a command that prints its
+ * findings itself.
+ */
 export class ErrorLines implements Log {
   readonly level = 'error';
   readonly #lines = new Map<string, string[]>();
+  readonly #ends = new Map<string, string>();
 
   /** Lines of the filter of that name. */
   of(filter: string): readonly string[] {
     return this.#lines.get(filter) ?? [];
   }
 
+  /** How the filter of that name first ended; undefined: it didn't. */
+  endOf(filter: string): string | undefined {
+    return this.#ends.get(filter);
+  }
+
   error(fields: object, message: string): void {
     const { filter, code } = fields as { filter?: string; code?: string };
+    if (filter === undefined) return;
     // With a code it is our report of its end.
-    if (filter === undefined || code !== undefined) return;
+    if (code !== undefined) {
+      if (!this.#ends.has(filter)) this.#ends.set(filter, message);
+      return;
+    }
     const lines = this.#lines.get(filter) ?? [];
     this.#lines.set(filter, lines);
     if (lines.length < LINES_MAX) lines.push(message);

@@ -1,6 +1,5 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { WeirError } from '../errors.ts';
-import { prepare } from '../runtime/prepare.ts';
 import { exitCodes, UsageError } from './exit.ts';
 import type { RunOptions } from './run.ts';
 import { version } from './version.ts';
@@ -70,7 +69,6 @@ function build(ended: (code: number) => void): Command {
     )
     .addHelpText('after', example('weir run', 'weir run config/routes.yaml --port 0 --log-level debug'))
     .action(async (file: string, options: RunOptions) => {
-      prepare();
       const { run } = await import('./run.ts');
       await run(file, options);
     });
@@ -78,20 +76,23 @@ function build(ended: (code: number) => void): Command {
   program
     .command('check')
     .summary('check a configuration and start every filter once')
-    .description('Checks a configuration, starts every filter of it once, and prints every fault.')
+    .description(
+      'Checks a configuration, starts every filter of it once, and prints every fault; or else what each filter costs: code, memory, what it is called with, the time of its start and, by a dry run with requests in memory, of a request.',
+    )
     .argument('<file>', 'configuration')
+    .option('--no-dry-run', 'send the filters no requests')
+    .option('--json', 'print JSON')
     .addHelpText('after', example('weir check config/weir.yaml'))
-    .action(async (file: string) => {
-      prepare();
+    .action(async (file: string, options: { dryRun: boolean; json?: true }) => {
       const { check } = await import('./check.ts');
-      ended(await check(file));
+      ended(await check(file, options));
     });
 
   program
     .command('inspect')
     .summary('show what a module or component is and what it may call')
     .description(
-      'Shows what a .wasm file is (ABI version or world, language, memory), what it exports and what it may call, without running it.',
+      'Shows what a .wasm file is (ABI version or world, language, memory, code), when it is called, what becomes of bodies and what it may call, without running it.',
     )
     .argument('<module>', '.wasm file: a Proxy-Wasm module or a WASI 0.2 component')
     .option('--json', 'print JSON')

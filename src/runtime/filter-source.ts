@@ -24,6 +24,8 @@ export class FilterSource {
   #broken: BrokenPlugin | undefined;
   #loading: Promise<LoadedPlugin> | undefined;
   #closed = false;
+  /** Milliseconds that reading and compiling took last, and starting after that. */
+  readonly times = { load: 0, start: 0 };
   /** SHA-256 of the bytes it was first made of: other ones need a restart. */
   #sha256: string;
   /** Of what it was first made of, plugs included; empty until then. */
@@ -51,6 +53,7 @@ export class FilterSource {
 
   /** Compiles the module. @throws ModuleError */
   async compile(): Promise<CompiledFilter> {
+    const begun = performance.now();
     const { limits, plugs: named } = this.config;
     const plugs = await Promise.all(
       named.map(async plug => ({
@@ -59,6 +62,7 @@ export class FilterSource {
       })),
     );
     const compiled = await this.#compiled(plugs);
+    this.times.load = performance.now() - begun;
     if (this.#key === '' || this.#key === compiled.key) return compiled;
     const names = named.map(plug => plug.module).join(', ');
     throw changed(named.length === 1 ? names : `one of its plugs (${names})`);
@@ -83,7 +87,9 @@ export class FilterSource {
     this.#sha256 = compiled.sha256;
     this.#key = compiled.key;
     const { cache, registry } = this.#loader;
+    const begun = performance.now();
     this.#plugin = registry.start(compiled, this.config);
+    this.times.start = performance.now() - begun;
     // Others pushed the module out while it was waiting to be started.
     if (!cache.touch(compiled)) this.#plugin.retire();
     return this.#plugin;

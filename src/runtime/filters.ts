@@ -31,6 +31,11 @@ export class FilterSet {
     this.loader = loader;
   }
 
+  /** In the order of the configuration. */
+  get sources(): readonly FilterSource[] {
+    return [...this.#sources.values()];
+  }
+
   /** A chain of these filters, in request order. */
   chain(names: readonly string[]): ChainSource {
     const sources = names.map(name => {
@@ -65,7 +70,8 @@ async function openDisk({ directory }: ModulesConfig, log: Log): Promise<DiskCac
 
 /**
  * Compiles (in parallel) and starts (in order) each filter once, but for those with `preload: false`. Never throws
- * for a filter's fault. `bytes`: modules that are at hand, by filter name; their files aren't read.
+ * for a filter's fault. `bytes`: modules that are at hand, by filter name; their files aren't read. `atOnce`: modules
+ * that are compiled at the same time.
  */
 export async function loadFilters(
   configs: readonly FilterConfig[],
@@ -73,6 +79,7 @@ export async function loadFilters(
   log: Log,
   bytes: ReadonlyMap<string, Uint8Array> = new Map(),
   upstreams?: Upstreams,
+  atOnce = AT_ONCE,
 ): Promise<LoadedFilters> {
   const [interrupter, disk] = await Promise.all([Interrupter.ofThread(), openDisk(modules, log)]);
   const { maxVms } = modules.cache;
@@ -87,12 +94,11 @@ export async function loadFilters(
   const sources = new Map(configs.map(c => [c.name, new FilterSource(c, loader, bytes.get(c.name))]));
   const errors: WeirError[] = [];
   const eager = [...sources.values()].filter(source => source.config.preload);
-  for (let i = 0; i < eager.length; i += AT_ONCE)
-    errors.push(...(await startAll(eager.slice(i, i + AT_ONCE))));
+  for (let i = 0; i < eager.length; i += atOnce) errors.push(...(await startAll(eager.slice(i, i + atOnce))));
   return { filters: new FilterSet(sources, modules, loader), errors };
 }
 
-/** Modules that are compiled at the same time: more would only hold more memory. */
+/** More would only hold more memory. */
 const AT_ONCE = 16;
 
 /** Compiles in parallel, starts in order. */

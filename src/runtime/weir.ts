@@ -3,6 +3,7 @@ import type { WeirError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { ReverseProxy } from '../proxy/proxy.ts';
 import { AdminListener } from './admin.ts';
+import type { FilterSource } from './filter-source.ts';
 import { loadFilters } from './filters.ts';
 import { Metrics } from './metrics.ts';
 import { StartError } from './start-error.ts';
@@ -81,10 +82,22 @@ export async function startWeir(config: WeirConfig, log: Log): Promise<RunningWe
   }
 }
 
-/** Loads and starts every filter of a configuration once, also those that no route uses. Empty: all is well. */
-export async function checkFilters(config: WeirConfig, log: Log): Promise<readonly WeirError[]> {
+/**
+ * Loads and starts every filter of a configuration once, also those that no route uses. Empty: all is well. `look` is
+ * called with all of them then, before they end.
+ */
+export async function checkFilters(
+  config: WeirConfig,
+  log: Log,
+  look?: (filters: readonly FilterSource[]) => Promise<void>,
+): Promise<readonly WeirError[]> {
   const all = [...config.filters.values()].map(filter => ({ ...filter, preload: true }));
-  const { filters, errors } = await loadFilters(all, config.modules, log);
-  filters.close();
+  // One after the other: how long each takes is told.
+  const { filters, errors } = await loadFilters(all, config.modules, log, undefined, undefined, 1);
+  try {
+    if (errors.length === 0) await look?.(filters.sources);
+  } finally {
+    filters.close();
+  }
   return errors;
 }

@@ -22,10 +22,101 @@ function file(name: string, content: string | Uint8Array): string {
 
 const addHeader = `${repository}filters/rust/add-header/add-header.wasm`;
 
-test('a configuration that is fine', async () => {
+const OK = 'ok: 1 listener, 1 route, 3 filters started';
+
+test('a configuration that is fine: what its filters cost', async () => {
   const { code, stdout, stderr } = await weir(['check', 'config/weir.yaml']);
   assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
-  assert.equal(stdout, 'ok: 1 listener, 1 route, 3 filters started\n');
+  const lines = stdout.trimEnd().split('\n');
+  assert.equal(lines.at(-1), OK);
+  assert.match(lines[0]!, /^filter +kind +code +memory +called with +start +a request$/);
+  assert.match(
+    lines[2]!,
+    /^add-header +module +[\d.]+ KiB +[\d.]+ [KM]iB of 16 MiB +headers both ways +[\d.]+ m?s +[\d.]+ [µm]s$/,
+  );
+  assert.match(lines[3]!, /^security-headers .* response headers /);
+  for (const line of lines) assert.ok(line.length <= 100 && line === line.trimEnd(), line);
+});
+
+test('without a dry run, and without filters', async () => {
+  const { stdout } = await weir(['check', '--no-dry-run', 'config/weir.yaml']);
+  const lines = stdout.trimEnd().split('\n');
+  assert.match(lines[1]!, /^cookie-to-header .* -$/);
+  assert.deepEqual(lines.slice(4), ['', OK]);
+  const minimal = await weir(['check', 'config/minimal.yaml']);
+  assert.equal(minimal.stdout, 'ok: 1 listener, 1 route, 0 filters started\n');
+});
+
+test('a configuration that is fine, as JSON', async () => {
+  const { code, stdout } = await weir(['check', '--json', 'config/rewrite.yaml']);
+  const { ok, faults, filters } = JSON.parse(stdout);
+  assert.deepEqual({ code, ok, faults }, { code: 0, ok: true, faults: [] });
+  assert.equal(filters.length, 1);
+  const [{ name, kind, phases, bufferedBody, dryRun }] = filters;
+  assert.deepEqual(
+    [name, kind, phases.responseBody, bufferedBody],
+    ['redact', 'module', true, 4 * 1024 ** 2],
+  );
+  assert.equal(dryRun.kind, 'passes');
+  assert.ok(Number.isFinite(dryRun.medianMicros) && dryRun.medianMicros >= 0);
+});
+
+test('what filters do in a dry run is told, and no fault', async () => {
+  const head = '(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)';
+  const guest = (name: string, body: string) =>
+    file(
+      name,
+      assemble(`(module
+        (import "env" "proxy_log" (func $log (param i32 i32 i32) (result i32)))
+        (memory (export "memory") 1)
+        (data (i32.const 0) "panicked at line 1")
+        (func (export "proxy_abi_version_0_2_1"))
+        (func (export "proxy_on_memory_allocate") (param i32) (result i32) (i32.const 0))
+        ${body})`),
+    );
+  guest('traps.wasm', `${head} (drop (call $log (i32.const 4) (i32.const 0) (i32.const 18))) unreachable)`);
+  guest('pauses.wasm', `${head} (i32.const 1))`);
+  guest('grows.wasm', `${head} (drop (memory.grow (i32.const 1))) (i32.const 0))`);
+  const path = file(
+    'dry.yaml',
+    `filters:
+  traps: {module: traps.wasm}
+  open: {module: traps.wasm, onFailure: open, vmId: a}
+  pauses: {module: pauses.wasm}
+  grows: {module: grows.wasm, isolation: request}
+  shared: {module: grows.wasm}
+  jwt: {module: ${repository}filters/rust/jwt/jwt.wasm, config: {secret: a-secret-of-at-least-thirty-two-bytes}}${rest}`,
+  );
+  const { code, stdout, stderr } = await weir(['check', path]);
+  assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
+  const [, notes] = stdout.split('\n\n');
+  assert.deepEqual(notes!.split('\n'), [
+    '  traps   dry run: fails: proxy_on_request_headers: trap: unreachable',
+    '  traps   it logged: panicked at line 1',
+    '  open    dry run: fails: proxy_on_request_headers: trap: unreachable',
+    '  open    it logged: panicked at line 1',
+    '  pauses  dry run: pauses the request, and nothing resumes it',
+    '  grows   memory is of one VM: each request has one (isolation: request)',
+    '  shared  dry run: its memory grew to limits.memory, and may be at its end',
+    '  jwt     dry run: answers itself (401), which is what was timed',
+  ]);
+  assert.match(stdout, /\nok: 1 listener, 1 route, 6 filters started\n$/);
+});
+
+test('faults, as JSON', async () => {
+  const wrong = await weir([
+    'check',
+    '--json',
+    file('json.yaml', `filters: {f: {module: none.wasm}}${rest}`),
+  ]);
+  assert.equal(wrong.code, 1);
+  const { ok, faults, filters } = JSON.parse(wrong.stdout);
+  assert.deepEqual([ok, filters, faults.length, faults[0].code], [false, [], 1, 'CONFIG_INVALID']);
+  assert.match(faults[0].message, /json\.yaml:1:23: filters\.f\.module: /);
+  const refused = file('refused.yaml', `filters: {f: {module: ${addHeader}, config: {nonsense: 1}}}${rest}`);
+  const started = await weir(['check', '--json', refused]);
+  assert.deepEqual([started.code, started.stderr], [1, '']);
+  assert.equal(JSON.parse(started.stdout).faults[0].code, 'PLUGIN_CONFIGURE_FAILED');
 });
 
 test('every fault of a configuration, one per line, on stderr', async () => {
