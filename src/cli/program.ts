@@ -1,5 +1,6 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { WeirError } from '../errors.ts';
+import { prepare } from '../runtime/prepare.ts';
 import { exitCodes, UsageError } from './exit.ts';
 import type { RunOptions } from './run.ts';
 import { version } from './version.ts';
@@ -69,6 +70,7 @@ function build(ended: (code: number) => void): Command {
     )
     .addHelpText('after', example('weir run', 'weir run config/routes.yaml --port 0 --log-level debug'))
     .action(async (file: string, options: RunOptions) => {
+      prepare();
       const { run } = await import('./run.ts');
       await run(file, options);
     });
@@ -84,6 +86,7 @@ function build(ended: (code: number) => void): Command {
     .option('--json', 'print JSON')
     .addHelpText('after', example('weir check config/weir.yaml'))
     .action(async (file: string, options: { dryRun: boolean; json?: true }) => {
+      prepare();
       const { check } = await import('./check.ts');
       ended(await check(file, options));
     });
