@@ -20,7 +20,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   proxy: ['chain', 'message', 'errors', 'log', 'config'],
   runtime: ['proxy', 'chain', 'plugin', 'engine', 'message', 'errors', 'log', 'config'],
   adapter: ['runtime', 'proxy', 'chain', 'message', 'errors', 'log', 'config'],
-  cli: ['runtime', 'plugin', 'config', 'errors', 'log'],
+  bench: ['runtime', 'proxy', 'message', 'config', 'errors', 'log'],
+  cli: ['bench', 'runtime', 'plugin', 'config', 'errors', 'log'],
   index: ['adapter', 'runtime', 'plugin', 'chain', 'config', 'errors', 'log'],
   main: ['cli'],
 };

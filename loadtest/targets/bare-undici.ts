@@ -1,8 +1,8 @@
-/** The baseline: the least a forwarder on node:http and undici can do. It checks, strips and adds nothing. */
+/** The least a forwarder on node:http and undici can do. It checks, strips and adds nothing. */
 import { createServer, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { type Dispatcher, Pool } from 'undici';
-import { serveBenchmark } from './target.ts';
+import { serveTarget } from '../../src/bench/target.ts';
+import { listen } from './listen.ts';
 
 class Forward implements Dispatcher.DispatchHandler {
   readonly #res: ServerResponse;
@@ -25,15 +25,15 @@ class Forward implements Dispatcher.DispatchHandler {
   }
 }
 
-const pool = new Pool(process.argv[2]!, { connections: 128 });
-const server = createServer((req, res) => {
-  const body = req.headers['content-length'] === undefined ? null : req;
-  const headers = req.rawHeaders.filter((_, i, all) => all[i & ~1]!.toLowerCase() !== 'connection');
-  pool.dispatch(
-    { path: req.url!, method: req.method as Dispatcher.HttpMethod, headers, body },
-    new Forward(res),
-  );
+serveTarget(upstream => {
+  const pool = new Pool(upstream, { connections: 128 });
+  const server = createServer((req, res) => {
+    const body = req.headers['content-length'] === undefined ? null : req;
+    const headers = req.rawHeaders.filter((_, i, all) => all[i & ~1]!.toLowerCase() !== 'connection');
+    pool.dispatch(
+      { path: req.url!, method: req.method as Dispatcher.HttpMethod, headers, body },
+      new Forward(res),
+    );
+  });
+  return listen(server);
 });
-server.listen(0, '127.0.0.1', () =>
-  serveBenchmark(`http://127.0.0.1:${(server.address() as AddressInfo).port}`),
-);

@@ -21,8 +21,8 @@ export interface Latency {
 export interface FilterCost {
   /** How many filters. */
   readonly filters: number;
-  /** µs of CPU per request and filter: the median difference within a round, and its 95 % confidence interval. Zeros in a report of ratios. */
-  readonly micros: Stat;
+  /** µs of CPU per request and filter: the median difference within a round, and its 95 % confidence interval; null in a report of ratios. */
+  readonly micros: Stat | null;
   /** The same as a share of what a request costs without filters. */
   readonly share: Stat;
 }
@@ -37,8 +37,8 @@ export interface CaseResult {
   readonly filters: number;
   /** The case that `ratios` compares with; its own name: with itself. */
   readonly base: string;
-  /** Requests answered in all rounds; 0 in a report of ratios. */
-  readonly requests: number;
+  /** Requests answered in all rounds; null in a report of ratios. */
+  readonly requests: number | null;
   readonly errors: number;
   /** What the first error was; empty without any. */
   readonly error: string;

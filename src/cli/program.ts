@@ -1,6 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { WeirError } from '../errors.ts';
 import { prepare } from '../runtime/prepare.ts';
+import { addBench } from './bench-command.ts';
 import { exitCodes, UsageError } from './exit.ts';
 import type { RunOptions } from './run.ts';
 import { version } from './version.ts';
@@ -104,6 +105,8 @@ function build(ended: (code: number) => void): Command {
       const { inspect } = await import('./inspect.ts');
       ended(await inspect(file, options));
     });
+
+  addBench(program, example, ended);
 
   program
     .command('schema')

@@ -15,26 +15,26 @@ export interface Route {
 
 type Condition = (request: RequestHeaders, path: string) => boolean;
 
-interface CompiledRoute {
-  readonly route: Route;
+interface CompiledRoute<R> {
+  readonly route: R;
   readonly conditions: readonly Condition[];
 }
 
 /** The routes of one listener, in order; the first that matches wins. */
-export class Router {
+export class Router<R extends { readonly config: RouteConfig } = Route> {
   /** How many routes there are: with one, asking again can't lead elsewhere. */
   readonly size: number;
-  readonly #routes: readonly CompiledRoute[];
-  readonly #catchAll: Route | undefined;
+  readonly #routes: readonly CompiledRoute<R>[];
+  readonly #catchAll: R | undefined;
 
-  constructor(routes: readonly Route[]) {
+  constructor(routes: readonly R[]) {
     this.size = routes.length;
     this.#routes = routes.map(route => ({ route, conditions: compile(route.config) }));
     const first = this.#routes[0];
     this.#catchAll = first?.conditions.length === 0 ? first.route : undefined;
   }
 
-  match(request: RequestHeaders): Route | undefined {
+  match(request: RequestHeaders): R | undefined {
     if (this.#catchAll !== undefined) return this.#catchAll;
     const path = matchPath(request.path);
     for (const { route, conditions } of this.#routes) {

@@ -17,7 +17,7 @@ export function costChart(
 ): Markup | null {
   const absolute = isAbsolute(group);
   const all = costLines(group).map(({ result, label, filters, text }): Bar => {
-    const { median, low, high } = absolute ? result.cost!.micros : scaled(result.cost!.share, 100);
+    const { median, low, high } = absolute ? result.cost!.micros! : scaled(result.cost!.share, 100);
     return {
       name: filters === 1 ? `${label}, 1 filter` : `${label}, ${filters} filters`,
       value: median,

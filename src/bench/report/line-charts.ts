@@ -106,7 +106,7 @@ export function chainChart(
     const points = costs
       .map(({ cost }) => {
         const { filters, micros, share } = cost!;
-        return { filters, ...scaled(absolute ? micros : share, filters * (absolute ? 1 : 100)) };
+        return { filters, ...scaled(absolute ? micros! : share, filters * (absolute ? 1 : 100)) };
       })
       .filter(({ median, low, high }) => Number.isFinite(median + low + high))
       .sort((a, b) => a.filters - b.filters);

@@ -80,9 +80,10 @@ export interface CostText extends StatText {
 }
 
 export function costText(cost: FilterCost, absolute: boolean): CostText {
-  return absolute
-    ? { ...statText(cost.micros), unit: 'µs' }
-    : { ...statText(scaled(cost.share, 100)), unit: '%' };
+  const { micros, share } = cost;
+  return absolute && micros !== null
+    ? { ...statText(micros), unit: 'µs' }
+    : { ...statText(scaled(share, 100)), unit: '%' };
 }
 
 /** `+12 %` */

@@ -20,7 +20,7 @@ const caseResult = z.object({
   series: z.string(),
   filters: z.int().min(0),
   base: z.string(),
-  requests: amount,
+  requests: amount.nullable(),
   errors: amount,
   error: z.string(),
   rate: stat.nullable(),
@@ -28,7 +28,7 @@ const caseResult = z.object({
   latency: latency.nullable(),
   peakMemory: amount.nullable(),
   ratios: z.object({ cpu: stat, rate: stat }),
-  cost: z.object({ filters: z.int().min(0), micros: stat, share: stat }).nullable(),
+  cost: z.object({ filters: z.int().min(0), micros: stat.nullable(), share: stat }).nullable(),
 });
 
 const group = z.object({

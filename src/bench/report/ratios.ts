@@ -1,12 +1,11 @@
-import type { CaseResult, Report, Stat } from '../types.ts';
+import type { CaseResult, Report } from '../types.ts';
 
 /** Units of aims that mean the same on every machine. */
 const RELATIVE: readonly string[] = ['', '×', 'x', '%'];
-const UNKNOWN: Stat = { median: 0, low: 0, high: 0 };
 
 /**
  * What holds on other machines, too: ratios and shares. Figures of this machine are left out, and what would give them
- * away: how many requests there were, the microseconds of a cost (both zero), aims in units of time.
+ * away: how many requests there were, the microseconds of a cost, aims in units of time.
  */
 export function ratiosOnly(report: Report): Report {
   return {
@@ -21,11 +20,11 @@ function ratiosOf(result: CaseResult): CaseResult {
   const { cost } = result;
   return {
     ...result,
-    requests: 0,
+    requests: null,
     rate: null,
     cpu: null,
     latency: null,
     peakMemory: null,
-    cost: cost === null ? null : { ...cost, micros: UNKNOWN },
+    cost: cost === null ? null : { ...cost, micros: null },
   };
 }

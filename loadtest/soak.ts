@@ -1,0 +1,105 @@
+/**
+ * Memory over time: a proxy with five filters of four languages and a rewriting one under steady load.
+ *
+ *     npm run loadtest:soak -- [--minutes 10] [--connections 32] [--json]
+ *
+ * Exit code 1 when requests failed, or memory at the end is more than 5 % over what it was after a tenth of the time.
+ */
+import { parseArgs } from 'node:util';
+import { Child } from '../src/bench/child.ts';
+import type { LoadRequest, LoadResult, Ready, Start, Usage } from '../src/bench/messages.ts';
+import { Progress } from '../src/bench/progress.ts';
+import { median } from '../src/bench/statistics.ts';
+import { COMPONENTS, HEADERS, MODULES, REWRITE, weir } from './scenarios/weir.ts';
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '10' },
+    connections: { type: 'string', default: '32' },
+    json: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+if (values.help) {
+  console.log('npm run loadtest:soak -- [--minutes 10] [--connections 32] [--json]');
+  process.exit(0);
+}
+const minutes = Number(values.minutes);
+const connections = Number(values.connections);
+/** Share that memory may have grown by. */
+const MOST = 0.05;
+/** Requests between two looks: about a second. */
+const AMOUNT = 3000;
+
+const filters = [
+  ...MODULES.map(({ filter }) => filter),
+  COMPONENTS[0]!.filter,
+  {
+    module: REWRITE,
+    config: { response: [{ pattern: 'internal\\.example', replacement: 'www.example.com' }] },
+  },
+];
+const target = weir('weir', filters);
+const script = (name: string) => new URL(`../src/bench/${name}.ts`, import.meta.url);
+const upstream = new Child('upstream', script('upstream'));
+const generator = new Child('load generator', script('generator'));
+const proxy = new Child('weir', target.script!);
+const progress = new Progress();
+const samples: { seconds: number; rss: number }[] = [];
+let requests = 0;
+let errors = 0;
+try {
+  const [{ url: upstreamUrl }] = await Promise.all([
+    upstream.ask<Ready>({ upstream: '', input: 512 } satisfies Start),
+    generator.next(),
+  ]);
+  const { url } = await proxy.ask<Ready>({ upstream: upstreamUrl, input: target.input } satisfies Start);
+  const begin = performance.now();
+  const seconds = () => (performance.now() - begin) / 1000;
+  const loads = [
+    { path: '/', headers: HEADERS },
+    { path: '/bytes/65536', headers: HEADERS },
+    { path: '/', method: 'POST', bodySize: 16_384, headers: { ...HEADERS, 'content-type': 'text/plain' } },
+  ];
+  for (let i = 0; seconds() < minutes * 60; i++) {
+    const load = loads[i % loads.length]!;
+    const request: LoadRequest = { key: '', url, load, connections, amount: AMOUNT, rate: 0 };
+    const result = await generator.ask<LoadResult>(request);
+    requests += result.answers;
+    errors += result.errors;
+    const { rss } = await proxy.ask<Usage>({});
+    samples.push({ seconds: seconds(), rss });
+    progress.show(
+      `${requests} requests, ${Math.round(rss / 1e6)} MB`,
+      Math.min(1, seconds() / (minutes * 60)),
+    );
+  }
+} finally {
+  progress.end();
+  await Promise.all([upstream, generator, proxy].map(child => child.end()));
+}
+
+/** Median of what was resident around a moment, a twentieth of the run each way. */
+function around(share: number): number {
+  const total = minutes * 60;
+  const near = samples.filter(({ seconds }) => Math.abs(seconds - share * total) <= total / 20);
+  return median(near.map(({ rss }) => rss));
+}
+const after = around(0.1);
+const end = around(0.95);
+const growth = end / after - 1;
+if (values.json) {
+  const rss = samples.map(({ seconds, rss }) => [Math.round(seconds), rss]);
+  console.log(JSON.stringify({ minutes, requests, errors, after, end, growth, rss }));
+} else {
+  const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;
+  console.log(`${requests} requests in ${minutes} minutes, ${errors} errors, ${filters.length} filters`);
+  for (let share = 0.1; share < 1; share += 0.1) {
+    console.log(`  after ${(share * minutes).toFixed(1)} min  ${megabytes(around(share))}`);
+  }
+  const verdict = growth <= MOST ? 'reached' : 'not reached';
+  console.log(
+    `${verdict}: at the end ${(growth * 100).toFixed(1)} % more than after a tenth, aim at most 5 %`,
+  );
+}
+process.exitCode = errors > 0 || growth > MOST ? 1 : 0;
