@@ -61,7 +61,8 @@ function notesOf(
     notes.push('dry run: its memory grew to limits.memory, and may be at its end');
   const text = dryText(dryRun);
   if (text === '') return notes;
-  const lines = logged(name, text).map(line => `it logged: ${line}`);
+  const fails = dryRun.kind === 'fails' || dryRun.changed?.kind === 'fails';
+  const lines = fails ? [...new Set(logged(name, text))].map(line => `it logged: ${line}`) : [];
   return [...notes, `dry run: ${text}`, ...lines];
 }
 

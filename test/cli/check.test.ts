@@ -75,7 +75,10 @@ test('what filters do in a dry run is told, and no fault', async () => {
         ${body})`),
     );
   guest('traps.wasm', `${head} (drop (call $log (i32.const 4) (i32.const 0) (i32.const 18))) unreachable)`);
-  guest('pauses.wasm', `${head} (i32.const 1))`);
+  guest(
+    'pauses.wasm',
+    `${head} (drop (call $log (i32.const 4) (i32.const 0) (i32.const 18))) (i32.const 1))`,
+  );
   guest('grows.wasm', `${head} (drop (memory.grow (i32.const 1))) (i32.const 0))`);
   const path = file(
     'dry.yaml',
