@@ -79,7 +79,7 @@ test('what filters do in a dry run is told, and no fault', async () => {
     'pauses.wasm',
     `${head} (drop (call $log (i32.const 4) (i32.const 0) (i32.const 18))) (i32.const 1))`,
   );
-  guest('grows.wasm', `${head} (drop (memory.grow (i32.const 1))) (i32.const 0))`);
+  guest('grows.wasm', `${head} (drop (memory.grow (i32.const 51))) (i32.const 0))`);
   const path = file(
     'dry.yaml',
     `filters:
