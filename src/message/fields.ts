@@ -44,10 +44,10 @@ function bytesOfField(raw: readonly string[], lower: string): number {
   return bytes;
 }
 
-/** Removes every field of that name, in place; true when there was one. `lower` must be lower-case. */
-export function removeField(raw: RawFields, lower: string): boolean {
-  let to = 0;
-  for (let i = 0; i < raw.length; i += 2) {
+/** Removes every field of that name from index `from` on, in place; true when there was one. `lower` must be lower-case. */
+export function removeField(raw: RawFields, lower: string, from = 0): boolean {
+  let to = from;
+  for (let i = from; i < raw.length; i += 2) {
     if (same(raw[i]!, lower)) continue;
     if (to !== i) {
       raw[to] = raw[i]!;
@@ -56,7 +56,7 @@ export function removeField(raw: RawFields, lower: string): boolean {
     to += 2;
   }
   const found = to !== raw.length;
-  raw.length = to;
+  if (found) raw.length = to;
   return found;
 }
 
@@ -124,9 +124,7 @@ export class FieldMap {
     for (let i = 0; i < raw.length; i += 2) {
       if (!same(raw[i]!, name)) continue;
       raw[i + 1] = value;
-      const rest = raw.splice(i + 2);
-      removeField(rest, name);
-      for (const item of rest) raw.push(item);
+      removeField(raw, name, i + 2);
       return true;
     }
     raw.push(name, value);
