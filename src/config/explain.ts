@@ -11,7 +11,7 @@ import { suggest } from './suggest.ts';
 export function checkSchema(
   root: Located,
 ): { output: z.output<typeof configSchema>; issues: [] } | { output: undefined; issues: ConfigIssue[] } {
-  const result = configSchema.safeParse(root.value);
+  const result = configSchema.safeParse(root.value, { jitless: true });
   if (result.success) return { output: result.data, issues: [] };
   const { issues } = result.error;
   const misspelt = new Set(issues.filter(isUnknownKeys).map(({ path }) => formatPath(path as PathKey[])));
