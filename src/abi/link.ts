@@ -1,5 +1,5 @@
 import type { CompiledModule } from '../engine/compile.ts';
-import { ENGINE_MODULE } from '../engine/rewrite/index.ts';
+import { ENGINE_MODULE } from '../engine/rewrite/names.ts';
 import { ModuleError } from '../errors.ts';
 import type { HostcallFactory, HostcallTable } from './guest.ts';
 import { HOSTCALLS } from './hostcalls/index.ts';

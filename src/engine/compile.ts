@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { ModuleError } from '../errors.ts';
 import type { DiskCache } from './disk-cache.ts';
 import { identify } from './identify.ts';
-import { type ModuleFacts, type Rewritten, rewrite } from './rewrite/index.ts';
+import type { ModuleFacts, Rewritten } from './rewrite/index.ts';
 
 /** Limits that are built into a module's code: other limits, another compiled module. */
 export interface EngineLimits {
@@ -60,8 +60,7 @@ export async function compile(
     throw new ModuleError('MODULE_UNSUPPORTED', 'this is a component, where a core module was expected');
   }
   const key = moduleKey(hash, limits);
-  // Rewritten before anything is waited for: bytes that their owner changes later are not what was hashed.
-  const rewritten = disk === undefined ? rewrite(bytes, limits) : await throughDisk(bytes, limits, key, disk);
+  const rewritten = await rewrittenOf(bytes, limits, key, disk);
   try {
     const module = await WebAssembly.compile(rewritten.bytes as Uint8Array<ArrayBuffer>);
     return { module, facts: rewritten.facts, sha256: hash, key, size: rewritten.bytes.length };
@@ -75,17 +74,20 @@ export async function compile(
 }
 
 /** What an earlier process rewrote, or rewritten now and kept for the next. @throws ModuleError */
-async function throughDisk(
+async function rewrittenOf(
   bytes: Uint8Array,
   limits: EngineLimits,
   key: string,
-  disk: DiskCache,
+  disk: DiskCache | undefined,
 ): Promise<Rewritten> {
+  // Before anything is waited for: bytes that their owner changes later are not what was hashed.
   const copy = new Uint8Array(bytes);
   const name = `${key}.core${REWRITER}`;
-  const kept = await disk.get(name);
+  const kept = await disk?.get(name);
   if (kept !== undefined) return { bytes: kept.bytes, facts: kept.facts as ModuleFacts };
+  // Once everything is on disk, a start has no need of the rewriter: 15 ms.
+  const { rewrite } = await import('./rewrite/index.ts');
   const rewritten = rewrite(copy, limits);
-  await disk.put(name, rewritten);
+  await disk?.put(name, rewritten);
   return rewritten;
 }

@@ -1,6 +1,6 @@
 import { ModuleError } from '../errors.ts';
 import type { CompiledModule } from './compile.ts';
-import { ENGINE_MODULE, INTERRUPT_IMPORT, REFUSED_AT } from './rewrite/index.ts';
+import { ENGINE_MODULE, INTERRUPT_IMPORT, REFUSED_AT } from './rewrite/names.ts';
 
 /** The memories that the host made for an instance. */
 export interface Memories {

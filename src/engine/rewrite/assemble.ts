@@ -3,11 +3,9 @@ import type { Code } from './code.ts';
 import { droppedCustom } from './custom.ts';
 import type { MemoryFacts } from './index.ts';
 import { bounded } from './limits.ts';
-import { ENGINE_MODULE, type Shape } from './shape.ts';
+import { ENGINE_MODULE, INTERRUPT_IMPORT } from './names.ts';
+import type { Shape } from './shape.ts';
 import { Writer } from './writer.ts';
-
-/** The import, from ENGINE_MODULE, of the interruption flag: a shared memory of one page, of which word 0 counts. */
-export const INTERRUPT_IMPORT = 'interrupt';
 
 /** Ids of the sections in the order they come in. */
 export const SECTION_ORDER: readonly number[] = [1, 2, 3, 4, 5, 13, 6, 7, 8, 9, 12, 10, 11];

@@ -1,3 +1,4 @@
+import { REFUSED_AT } from './names.ts';
 import { Writer } from './writer.ts';
 
 /** A function to be appended: its type and its body, as their sections have them. */
@@ -13,8 +14,6 @@ const VOID = 0x40;
 const CHUNK = [0x80, 0x80, 0xc0, 0x00];
 /** Longest one without a check: 4 KiB, some 100 nanoseconds. */
 const SHORT = [0x80, 0x20];
-/** Byte in the page of the flag where failed growths are counted, as a 32-bit word. */
-export const REFUSED_AT = 4;
 /** Parameters of all copies and fills: where to, where from (or with what), how many. */
 const TO = 0;
 const FROM = 1;

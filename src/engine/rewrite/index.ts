@@ -6,10 +6,7 @@ import { malformed } from './faults.ts';
 import { isShared, isWide, memoryMaxima, tableMaxima } from './limits.ts';
 import { Shape } from './shape.ts';
 
-export { INTERRUPT_IMPORT } from './assemble.ts';
-
-export { REFUSED_AT } from './bulk.ts';
-export { ENGINE_MODULE } from './shape.ts';
+export { ENGINE_MODULE, INTERRUPT_IMPORT, REFUSED_AT } from './names.ts';
 
 /** A memory that the host makes for each instance, imported from ENGINE_MODULE. */
 export interface MemoryFacts {

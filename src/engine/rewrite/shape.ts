@@ -2,10 +2,8 @@ import type { Reader } from '../binary.ts';
 import { malformed, overLimit, unsupported } from './faults.ts';
 import { type Counts, functionIndex, memoryIndex, skipConstant } from './immediates.ts';
 import { isWide, type Range, readMemory, readRange } from './limits.ts';
+import { ENGINE_MODULE } from './names.ts';
 import { EXNREF, NULL_EXNREF, Types } from './types.ts';
-
-/** The module that what the engine adds is imported from. */
-export const ENGINE_MODULE = 'weir:engine';
 
 const MAX_GLOBALS = 10_000;
 const TABLE_WITH_VALUE = 0x40;
