@@ -1,6 +1,7 @@
 import { ModuleError } from '../errors.ts';
 import type { CompiledModule } from './compile.ts';
 import { ENGINE_MODULE, INTERRUPT_IMPORT, REFUSED_AT } from './rewrite/names.ts';
+import type { SpareMemories } from './spare-memories.ts';
 
 /** The memories that the host made for an instance. */
 export interface Memories {
@@ -14,12 +15,26 @@ export interface Memories {
 
 /**
  * Makes the memories that a rewritten module imports in place of its own, zeroed, and adds the interruption flag.
+ * `spare`: of instances that ended, where there are any.
  * @throws ModuleError MODULE_LIMIT when the system has no room for them
  */
-export function makeMemories(compiled: CompiledModule, interrupt: WebAssembly.Memory): Memories {
-  const own: WebAssembly.Memory[] = [];
+export function makeMemories(
+  compiled: CompiledModule,
+  interrupt: WebAssembly.Memory,
+  spare?: SpareMemories,
+): Memories {
+  const { memories } = compiled.facts;
+  const own = spare?.take() ?? newMemories(compiled);
   const imports: Record<string, WebAssembly.Memory> = { [INTERRUPT_IMPORT]: interrupt };
-  for (const { name, initial, maximum, shared, address } of compiled.facts.memories) {
+  memories.forEach(({ name }, i) => {
+    imports[name] = own[i]!;
+  });
+  return { own, maxima: memories.map(memory => memory.maximum), imports: { [ENGINE_MODULE]: imports } };
+}
+
+/** @throws ModuleError MODULE_LIMIT */
+function newMemories({ facts }: CompiledModule): WebAssembly.Memory[] {
+  return facts.memories.map(({ initial, maximum, shared, address }) => {
     const big = address === 'i64';
     const descriptor = {
       initial: big ? BigInt(initial) : initial,
@@ -29,16 +44,13 @@ export function makeMemories(compiled: CompiledModule, interrupt: WebAssembly.Me
     };
     try {
       // The types know no 64-bit memories yet.
-      imports[name] = new WebAssembly.Memory(descriptor as WebAssembly.MemoryDescriptor);
+      return new WebAssembly.Memory(descriptor as WebAssembly.MemoryDescriptor);
     } catch (error) {
       throw new ModuleError('MODULE_LIMIT', `no room for ${initial} pages of memory: ${String(error)}`, {
         cause: error,
       });
     }
-    own.push(imports[name]);
-  }
-  const maxima = compiled.facts.memories.map(memory => memory.maximum);
-  return { own, maxima, imports: { [ENGINE_MODULE]: imports } };
+  });
 }
 
 /** How often memory.grow failed in rewritten modules of this thread. */

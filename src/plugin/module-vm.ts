@@ -5,6 +5,7 @@ import { type CompiledModule, sha256 } from '../engine/compile.ts';
 import { type Memories, makeMemories } from '../engine/instantiate.ts';
 import type { Interrupter } from '../engine/interrupt/interrupter.ts';
 import { GuestMemory, NO_MEMORY } from '../engine/memory.ts';
+import { SpareMemories } from '../engine/spare-memories.ts';
 import { type Callbacks, callbacksOf, type GuestFunction, phasesOf } from './callbacks.ts';
 import { guarded } from './death.ts';
 import type { PluginState } from './state.ts';
@@ -20,6 +21,8 @@ export class ModuleSpec implements VmSpec {
   readonly vmConfig: Buffer;
   /** `NAME=value` with a NUL after it, each. */
   readonly environment: readonly Buffer[];
+  /** Of VMs that ended: where each stream has one of its own. No plugin has another's. */
+  readonly spare: SpareMemories | undefined;
 
   constructor(
     compiled: CompiledModule,
@@ -28,6 +31,7 @@ export class ModuleSpec implements VmSpec {
       readonly vmId: string;
       readonly vmConfig: Buffer;
       readonly env: Readonly<Record<string, string>>;
+      readonly isolation: 'shared' | 'request';
     },
   ) {
     const { vmId, vmConfig, env } = options;
@@ -36,6 +40,7 @@ export class ModuleSpec implements VmSpec {
     this.key = JSON.stringify([compiled.key, vmId, sha256(vmConfig), env]);
     this.phases = phasesOf(linkage.callbacks, linkage.changesBodies);
     this.vmConfig = vmConfig;
+    this.spare = options.isolation === 'request' ? new SpareMemories(compiled) : undefined;
     this.environment = Object.entries(env).map(([name, value]) => Buffer.from(`${name}=${value}\0`));
   }
 
@@ -51,6 +56,7 @@ export class ModuleVm extends Vm implements Guest {
   readonly environment: readonly Buffer[];
   readonly callbacks: Callbacks;
   readonly #allocate: GuestFunction;
+  readonly #spare: SpareMemories | undefined;
 
   /**
    * Instantiates the module and runs its start functions (specification, "Integration"), each within
@@ -61,8 +67,9 @@ export class ModuleVm extends Vm implements Guest {
     super(spec, state, interrupter);
     const { compiled, linkage } = spec;
     this.abi = linkage.abi;
+    this.#spare = spec.spare;
     this.environment = spec.environment;
-    const memories: Memories = makeMemories(compiled, interrupter.memory);
+    const memories: Memories = makeMemories(compiled, interrupter.memory, spec.spare);
     this.memories.push(memories);
     const [memory] = memories.own;
     this.memory = memory === undefined ? NO_MEMORY : new GuestMemory(memory);
@@ -99,6 +106,20 @@ export class ModuleVm extends Vm implements Guest {
       if (name !== '_start' || !this.forgiveExit()) throw error;
       this.starting.state.counters.exits--;
     }
+  }
+
+  /** With `isolation: request` its memory is used again, unless it died: then nobody knows what still runs in it. */
+  override end(): void {
+    const spare = this.#spare;
+    if (spare === undefined || !this.closeForCalls()) return;
+    const own = this.memories.flatMap(memories => memories.own);
+    // Of a call that is on the stack now nothing is left by then.
+    setImmediate(() => {
+      if (this.death !== undefined) return;
+      this.memory = NO_MEMORY;
+      this.memories.length = 0;
+      spare.give(own);
+    }).unref();
   }
 
   allocate(size: number): number {

@@ -58,6 +58,8 @@ export abstract class Vm {
   readonly #stdout: LineBuffer;
   readonly #stderr: LineBuffer;
   #stdioUsed = false;
+  /** Its memory may be another's by now: no call enters it. */
+  #closed = false;
   /** What left a hostcall as an exception: a guest that can catch must not outlive it. */
   #thrown: unknown;
 
@@ -90,6 +92,8 @@ export abstract class Vm {
       const text = `its VM ended before this (${message})`;
       throw new GuestError(code, context.name, callback, text, { cause: this.death });
     }
+    if (this.#closed)
+      throw new GuestError('GUEST_EXIT', context.name, callback, 'its VM was closed before this');
     const interrupter = this.interrupter;
     interrupter.enter(context.callTime);
     const outer = this.host;
@@ -143,6 +147,13 @@ export abstract class Vm {
 
   /** It will not be called again: what it holds of the host goes. Calls after the first do nothing. */
   end(): void {}
+
+  /** From here on no call enters it, whoever tries. False when that was so already. */
+  protected closeForCalls(): boolean {
+    if (this.#closed || this.death !== undefined) return false;
+    this.#closed = true;
+    return true;
+  }
 
   get #memoryFull(): boolean {
     return this.memories.some(({ own, maxima }) =>

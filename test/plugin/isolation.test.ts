@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
+import { sha256 } from '../../src/engine/compile.ts';
+import { Context } from '../../src/plugin/context.ts';
+import type { ModuleVm } from '../../src/plugin/module-vm.ts';
 import { type Puppet, rig } from '../support/guest.ts';
 import { Drive } from '../support/guest-exchange.ts';
 import { until } from '../support/wait.ts';
@@ -56,6 +59,92 @@ test('nothing a stream leaves in memory, or in globals, is seen by another', asy
     await new Promise(resolve => setImmediate(resolve));
   }
   assert.deepEqual(leaks, []);
+  plugin.close();
+});
+
+/** How many memories instances got that were made for them. */
+function countMemories(t: TestContext): () => number {
+  const { Memory } = WebAssembly;
+  let count = 0;
+  WebAssembly.Memory = new Proxy(Memory, {
+    construct: (target, args) => {
+      count++;
+      return Reflect.construct(target, args);
+    },
+  });
+  t.after(() => {
+    WebAssembly.Memory = Memory;
+  });
+  return () => count;
+}
+
+const turn = () => new Promise(resolve => setImmediate(resolve));
+
+test('memory that did not grow is used again, as if it were new', async t => {
+  const count = countMemories(t);
+  const fresh = new Set<string>();
+  let secret = 0;
+  const look = (p: Puppet) => {
+    fresh.add(sha256(p.memory));
+    assert.equal(p.size, 2 * 65_536);
+  };
+  const r = await rig({
+    proxy_on_context_create: (p, _id, parent) => {
+      if (parent === 0) look(p);
+    },
+    proxy_on_request_headers: p => p.memory.fill(++secret),
+    proxy_on_log: p => assert.equal(p.memory.at(-1), secret),
+  });
+  const plugin = r.start(REQUEST);
+  for (let i = 0; i < 30; i++) {
+    new Drive(r.chain(plugin)).whole().finish();
+    await turn();
+    await turn();
+  }
+  r.check();
+  assert.equal(secret, 30);
+  assert.equal(fresh.size, 1);
+  assert.ok(count() <= 4, `${count()} memories for 30 streams`);
+  assert.ok(plugin.counters.vmsStarted >= 30);
+  plugin.close();
+});
+
+test('memory that grew is not used again, nor is what died', async t => {
+  for (const spoil of ['grow', 'trap'] as const) {
+    const count = countMemories(t);
+    const sizes = new Set<number>();
+    const r = await rig({
+      proxy_on_context_create: (p, _id, parent) => {
+        if (parent === 0) sizes.add(p.size);
+      },
+      proxy_on_request_headers: p => p.call(spoil, 1) & 0,
+    });
+    const plugin = r.start({ ...REQUEST, restart: { firstDelay: 1, maxDelay: 1, crashesPerMinute: 1e9 } });
+    for (let i = 0; i < 10; i++) {
+      const { events } = new Drive(r.chain(plugin)).headers(true).finish();
+      assert.deepEqual(events, [spoil === 'grow' ? '> headers end' : 'fail 503']);
+      await until(() => plugin.vms().length > 0, 'the next VM');
+    }
+    assert.equal(count(), plugin.counters.vmsStarted);
+    assert.deepEqual([...sizes], [2 * 65_536]);
+    plugin.close();
+  }
+});
+
+test('a VM whose stream has ended is called by nobody, and has no memory', async () => {
+  const r = await rig();
+  const plugin = r.start(REQUEST);
+  const drive = new Drive(r.chain(plugin)).headers(true);
+  const vm = r.puppets[0]!.guest as ModuleVm;
+  const context = new Context(9, r.registry.states.get('puppet')!);
+  const call = () => vm.call(context, 'proxy_on_log', () => 0, 0, 0, 0);
+  assert.equal(call(), 0);
+  drive.finish();
+  assert.throws(call, { code: 'GUEST_EXIT', message: /closed before/ });
+  await turn();
+  assert.equal(vm.memory.has(0, 1), false);
+  assert.equal(vm.memorySize, 0);
+  vm.end();
   plugin.close();
 });
 
