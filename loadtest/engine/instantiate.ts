@@ -1,6 +1,7 @@
 /**
- * What an instance costs, from a module that is compiled: `new Vm` alone, and started and configured as the pool of
- * `isolation: request` makes them; what a module costs before that, in a new process; and memory per instance.
+ * What an instance costs, from a module that is compiled: `new Vm` alone; started and configured, as at a reload, or
+ * after an eviction; and as the pool of `isolation: request` makes them, where memory is used again. What a module costs
+ * before that, in a new process. Memory per instance: memory.ts.
  *
  *     node loadtest/engine/instantiate.ts [--seconds 50] [--only NAME] [--json]
  */
@@ -29,12 +30,30 @@ interface Subject {
   /** µs each. */
   readonly made: number[];
   readonly started: number[];
-  /** µs of CPU of each turn's instances that were started. */
-  readonly totals: number[];
+  readonly request: number[];
+  /** µs of CPU for each instance of a turn, of those that were started. */
+  readonly startedTotals: number[];
+  readonly requestTotals: number[];
 }
 
-const { seconds, json, chosen } = options('node loadtest/engine/instantiate.ts');
-const filters = SHIPPED.filter(({ name }) => chosen(name));
+/** ms of each new instance of a filter, in the middle and at the 99th percentile. */
+export interface ColdStart {
+  readonly name: string;
+  /** Bytes of the module, as shipped. */
+  readonly size: number;
+  readonly instances: number;
+  readonly made: Quantiles;
+  readonly started: Quantiles;
+  readonly request: Quantiles;
+  /** ms of CPU of all threads for one, with the collection of its garbage. */
+  readonly startedCpu: number;
+  readonly requestCpu: number;
+}
+
+export interface Quantiles {
+  readonly p50: number;
+  readonly p99: number;
+}
 
 /** Between its turns a process is idle, and V8 uses that to collect garbage, which under a steady load it does not. */
 const start = (script: string, ...args: string[]) =>
@@ -54,23 +73,26 @@ function ask<T>(child: ChildProcess, request: object): Promise<T> {
   });
 }
 
-async function warm(time: number): Promise<Subject[]> {
+async function warm(filters: readonly Shipped[], time: number): Promise<Subject[]> {
   const subjects: Subject[] = [];
   for (const filter of filters) {
     progress(`warm-up: ${filter.name}`);
     const child = start('pool.ts', filter.name);
     await ask<PoolResult>(child, { count: WARM_UP } satisfies PoolRequest);
     const { length: size } = await bytesOf(filter);
-    subjects.push({ filter, size, process: child, made: [], started: [], totals: [] });
+    const lists = { made: [], started: [], request: [], startedTotals: [], requestTotals: [] };
+    subjects.push({ filter, size, process: child, ...lists });
   }
   const end = performance.now() + time * 1000;
   do {
-    for (const { filter, process: child, made, started, totals } of subjects) {
-      progress(`${filter.name}: ${started.length}`);
+    for (const { filter, process: child, ...lists } of subjects) {
+      progress(`${filter.name}: ${lists.started.length}`);
       const result = await ask<PoolResult>(child, { count: TURN } satisfies PoolRequest);
-      made.push(...result.made);
-      started.push(...result.started);
-      totals.push(result.total / TURN);
+      lists.made.push(...result.made);
+      lists.started.push(...result.started);
+      lists.request.push(...result.request);
+      lists.startedTotals.push(result.startedTotal / TURN);
+      lists.requestTotals.push(result.requestTotal / TURN);
     }
   } while (performance.now() < end);
   for (const subject of subjects) subject.process.disconnect();
@@ -86,8 +108,8 @@ interface Cold {
   readonly with: readonly FreshResult[];
 }
 
-/** Each in turn, in new processes. The first fills the disk cache, the last measures memory too. */
-async function cold(): Promise<Cold[]> {
+/** Each in turn, in new processes. The first fills the disk cache, the last measures rewriting too. */
+async function cold(filters: readonly Shipped[]): Promise<Cold[]> {
   const directory = await mkdtemp(path.join(tmpdir(), 'weir-engine-'));
   try {
     const colds = filters.map(filter => ({
@@ -111,56 +133,89 @@ async function cold(): Promise<Cold[]> {
   }
 }
 
-const subjects = await warm(seconds / 2);
-const colds = await cold();
-progress('');
+/** New VMs of the filters whose modules are compiled, in processes of their own that take turns for so many seconds. */
+export async function measureColdStart(
+  seconds = 25,
+  filters: readonly Shipped[] = SHIPPED,
+): Promise<ColdStart[]> {
+  const subjects = await warm(filters, seconds);
+  const quantiles = (list: readonly number[]): Quantiles => ({
+    p50: median(list) / 1000,
+    p99: quantile(list, 0.99) / 1000,
+  });
+  return subjects.map(subject => ({
+    name: subject.filter.name,
+    size: subject.size,
+    instances: subject.started.length,
+    made: quantiles(subject.made),
+    started: quantiles(subject.started),
+    request: quantiles(subject.request),
+    startedCpu: median(subject.startedTotals) / 1000,
+    requestCpu: median(subject.requestTotals) / 1000,
+  }));
+}
 
-const ms = (micros: number) => (micros / 1000).toFixed(3);
 const of = (list: readonly FreshResult[], key: keyof FreshResult) => median(list.map(r => r[key]));
-const warmRows = subjects.map(({ filter, size, made, started, totals }) => ({
-  name: filter.name,
-  KB: (size / 1000).toFixed(0),
-  'new Vm p50': ms(median(made)),
-  p99: ms(quantile(made, 0.99)),
-  'started p50': ms(median(started)),
-  'started p99': ms(quantile(started, 0.99)),
-  'all threads': ms(median(totals)),
-  instances: started.length,
-}));
-const memoryRows = colds.map(({ filter, whole }) => ({
-  name: filter.name,
-  'linear KiB': whole.linear.toFixed(0),
-  'resident KiB': whole.rss.toFixed(0),
-  'external KiB': whole.external.toFixed(0),
-  'heap KiB': whole.heap.toFixed(1),
-}));
-const coldRows = colds.map(({ filter, without, with: cached, whole }) => ({
-  name: filter.name,
-  'compile CPU': of(without, 'compileCpu').toFixed(1),
-  '(wall)': of(without, 'compileWall').toFixed(1),
-  'with disk cache': of(cached, 'compileCpu').toFixed(1),
-  '(wall) ': of(cached, 'compileWall').toFixed(1),
-  'first start': of(without, 'startCpu').toFixed(1),
-  'first rewrite': whole.rewriteFirst.toFixed(1),
-  'rewrite, warm': whole.rewriteWarm.toFixed(2),
-  'MB/s': (whole.size / 1000 / whole.rewriteWarm).toFixed(0),
-  'growth %': ((whole.rewrittenSize / whole.size - 1) * 100).toFixed(1),
-}));
-const aims = subjects
-  .filter(subject => subject.size < SMALL)
-  .flatMap(({ filter: { name }, made, started }): Aim[] => [
-    { what: `${name}, new Vm, p50`, value: median(made) / 1000, most: 0.3, unit: ' ms' },
-    { what: `${name}, new Vm, p99`, value: quantile(made, 0.99) / 1000, most: 1, unit: ' ms' },
-    { what: `${name}, started, p50`, value: median(started) / 1000, most: 0.3, unit: ' ms' },
-    { what: `${name}, started, p99`, value: quantile(started, 0.99) / 1000, most: 1, unit: ' ms' },
-  ]);
-report(
-  json,
-  [
-    { title: 'instances of compiled modules, ms', rows: warmRows },
-    { title: 'memory of one live instance, started', rows: memoryRows },
-    { title: 'modules in a new process, ms', rows: coldRows },
-  ],
-  aims,
-);
-process.exit(0);
+
+function coldRow({ filter, without, with: cached, whole }: Cold): Readonly<Record<string, string>> {
+  return {
+    name: filter.name,
+    'compile CPU': of(without, 'compileCpu').toFixed(1),
+    '(wall)': of(without, 'compileWall').toFixed(1),
+    'with disk cache': of(cached, 'compileCpu').toFixed(1),
+    '(wall) ': of(cached, 'compileWall').toFixed(1),
+    'first start': of(without, 'startCpu').toFixed(1),
+    'first rewrite': whole.rewriteFirst.toFixed(1),
+    'rewrite, warm': whole.rewriteWarm.toFixed(2),
+    'MB/s': (whole.size / 1000 / whole.rewriteWarm).toFixed(0),
+    'growth %': ((whole.rewrittenSize / whole.size - 1) * 100).toFixed(1),
+  };
+}
+
+function warmRow(row: ColdStart): Readonly<Record<string, string | number>> {
+  const { name, size, made, started, request, startedCpu, requestCpu, instances } = row;
+  return {
+    name,
+    KB: (size / 1000).toFixed(0),
+    'new Vm p50': made.p50.toFixed(3),
+    p99: made.p99.toFixed(3),
+    'started p50': started.p50.toFixed(3),
+    ' p99': started.p99.toFixed(3),
+    'all threads': startedCpu.toFixed(3),
+    'request p50': request.p50.toFixed(3),
+    '  p99': request.p99.toFixed(3),
+    'all threads ': requestCpu.toFixed(3),
+    instances,
+  };
+}
+
+const aimsOf = (what: string, { p50, p99 }: Quantiles): Aim[] => [
+  { what: `${what}, p50`, value: p50, most: 0.3, unit: ' ms' },
+  { what: `${what}, p99`, value: p99, most: 1, unit: ' ms' },
+];
+
+async function main(): Promise<void> {
+  const { seconds, json, chosen } = options('node loadtest/engine/instantiate.ts');
+  const filters = SHIPPED.filter(({ name }) => chosen(name));
+  const starts = await measureColdStart(seconds / 2, filters);
+  const colds = await cold(filters);
+  progress('');
+  const aims = starts
+    .filter(({ size }) => size < SMALL)
+    .flatMap(({ name, made, started, request }) => [
+      ...aimsOf(`${name}, new Vm`, made),
+      ...aimsOf(`${name}, started`, started),
+      ...aimsOf(`${name}, started for a request`, request),
+    ]);
+  report(
+    json,
+    [
+      { title: 'instances of compiled modules, ms', rows: starts.map(warmRow) },
+      { title: 'modules in a new process, ms', rows: colds.map(coldRow) },
+    ],
+    aims,
+  );
+  process.exit(0);
+}
+
+if (import.meta.main) await main();

@@ -1,5 +1,17 @@
 /** What the engine's benchmarks share: a clock, statistics, reports. */
+import { openSync, readSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+
+/** Of the main thread: ns on a CPU, ns that it waited for one, turns. Linux brings the second up to date at once. */
+const schedstat = process.platform === 'linux' ? openSync('/proc/self/schedstat', 'r') : -1;
+const line = Buffer.alloc(128);
+
+/** µs that the main thread has waited for a core: what others who use the machine add to a time on the wall. */
+export function waited(): number {
+  if (schedstat < 0) return 0;
+  const text = line.toString('latin1', 0, readSync(schedstat, line, 0, line.length, 0));
+  return Number(text.split(' ')[1]) / 1000;
+}
 
 /**
  * µs of CPU of this process. Of a thread alone Linux only tells what it had at its last tick, up to 4 ms ago; the
