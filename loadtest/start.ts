@@ -3,9 +3,9 @@
  * build, everything that is kept on disk being there. Beside it, in the same rounds, Node alone and the smallest server:
  * absolute figures are this machine's, the ratios are what counts.
  *
- *     node loadtest/start.ts [--rounds 15] [--root DIR] [--json]
+ *     node loadtest/start.ts [--rounds 15] [--compare DIR] [--json]
  *
- * `--root`: another checkout of Weir, for a comparison. The build is made when it is older than the source.
+ * `--compare`: another checkout of Weir, measured in the same rounds. A build is made when it is older than its source.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,7 +13,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { Agent, createServer, get } from 'node:http';
 import { type AddressInfo, createServer as createNetServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs, promisify } from 'node:util';
 
@@ -44,8 +44,8 @@ export interface StartRow {
 
 export interface StartOptions {
   readonly rounds?: number;
-  /** A checkout of Weir; this one by default. */
-  readonly root?: string;
+  /** Another checkout of Weir, to be measured in the same rounds. */
+  readonly compare?: string;
   /** ms that all rounds together may take: fewer are made then. */
   readonly timeLimit?: number;
   /** Told of each start that is made. */
@@ -54,6 +54,8 @@ export interface StartOptions {
 
 interface Target {
   readonly name: string;
+  /** Its working directory. */
+  readonly root: string;
   /** Arguments of node. */
   args(port: number): readonly string[];
   /** It serves; otherwise it ends by itself. */
@@ -70,6 +72,7 @@ interface Sample {
 
 const NODE = 'node -e 0';
 const SERVER = 'node, the smallest HTTP server';
+const THIS = resolve(import.meta.dirname, '..');
 /** ms that one start may take. */
 const START_LIMIT = 30_000;
 const REQUESTS = 100;
@@ -110,10 +113,10 @@ const CHAINS: readonly {
   },
 ];
 
-function configuration(root: string, filters: (typeof CHAINS)[number]['filters'], upstream: string): string {
+function configuration(filters: (typeof CHAINS)[number]['filters'], upstream: string): string {
   const names = filters.map(([folder]) => folder.replaceAll('/', '-'));
   const entries = filters.map(([folder, config], i) => {
-    const module = join(root, 'filters', folder, `${folder.split('/').at(-1)}.wasm`);
+    const module = join(THIS, 'filters', folder, `${folder.split('/').at(-1)}.wasm`);
     return [names[i]!, { module, ...(config !== undefined && { config }) }] as const;
   });
   // JSON is YAML.
@@ -128,32 +131,34 @@ function configuration(root: string, filters: (typeof CHAINS)[number]['filters']
 /** Starts everything in turn, `rounds` times, in a temporary directory. Nothing is left behind. */
 export async function measureStart(options: StartOptions = {}): Promise<StartRow[]> {
   const { rounds = 15, timeLimit = 300_000, progress } = options;
-  const root = resolve(options.root ?? join(import.meta.dirname, '..'));
+  const roots = [THIS, ...(options.compare === undefined ? [] : [resolve(options.compare)])];
   progress?.('build');
-  await build(root);
+  for (const root of roots) await build(root);
   const directory = mkdtempSync(join(tmpdir(), 'weir-start-'));
   const upstream = createServer((_, response) => response.end('hello')).listen(0, '127.0.0.1');
   try {
     await once(upstream, 'listening');
     const upstreamUrl = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`;
     const targets: Target[] = [
-      { name: NODE, args: () => ['-e', '0'], serves: false },
-      { name: SERVER, args: port => ['-e', smallest(port)], serves: true },
+      { name: NODE, root: THIS, args: () => ['-e', '0'], serves: false },
+      { name: SERVER, root: THIS, args: port => ['-e', smallest(port)], serves: true },
     ];
     for (const [i, { name, filters }] of CHAINS.entries()) {
       const file = join(directory, `weir-${i}.yaml`);
-      writeFileSync(file, configuration(root, filters, upstreamUrl));
+      writeFileSync(file, configuration(filters, upstreamUrl));
       for (const [origin, script] of [
         ['build', 'dist/main.js'],
         ['source', 'src/main.ts'],
       ] as const) {
-        const args = (port: number) => [join(root, script), 'run', file, '--port', String(port)];
-        targets.push({ name: `weir from ${origin}, ${name}`, args, serves: true });
+        for (const root of roots) {
+          const args = (port: number) => [join(root, script), 'run', file, '--port', String(port)];
+          const whose = root === THIS ? '' : `, ${basename(root)}`;
+          targets.push({ name: `weir from ${origin}, ${name}${whose}`, root, args, serves: true });
+        }
       }
     }
     // What is kept on disk: one directory for each target, so that each has had its own first start.
-    const start = (target: Target) =>
-      measure(target, root, join(directory, `home-${targets.indexOf(target)}`));
+    const start = (target: Target) => measure(target, join(directory, `home-${targets.indexOf(target)}`));
     const cold: number[] = [];
     for (const target of targets) {
       progress?.(`first start: ${target.name}`);
@@ -190,7 +195,7 @@ async function build(root: string): Promise<void> {
   await promisify(execFile)('npm', ['run', 'build'], { cwd: root });
 }
 
-async function measure(target: Target, cwd: string, home: string): Promise<Sample> {
+async function measure(target: Target, home: string): Promise<Sample> {
   mkdirSync(home, { recursive: true, mode: 0o700 });
   const port = await freePort();
   const env: NodeJS.ProcessEnv = {
@@ -201,7 +206,7 @@ async function measure(target: Target, cwd: string, home: string): Promise<Sampl
     NODE_COMPILE_CACHE: undefined,
   };
   const begin = performance.now();
-  const child = spawn(process.execPath, target.args(port), { cwd, env, stdio: 'ignore' });
+  const child = spawn(process.execPath, target.args(port), { cwd: target.root, env, stdio: 'ignore' });
   const ended = once(child, 'exit');
   const timer = setTimeout(() => child.kill('SIGKILL'), START_LIMIT);
   try {
@@ -294,13 +299,13 @@ if (import.meta.main) {
   const { values } = parseArgs({
     options: {
       rounds: { type: 'string', default: '15' },
-      root: { type: 'string' },
+      compare: { type: 'string' },
       json: { type: 'boolean', default: false },
     },
   });
   const rows = await measureStart({
     rounds: Number(values.rounds),
-    ...(values.root !== undefined && { root: values.root }),
+    ...(values.compare !== undefined && { compare: values.compare }),
     progress: text => process.stderr.write(process.stderr.isTTY ? `\r\x1b[K${text}` : ''),
   });
   if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
