@@ -4,6 +4,7 @@ import { copyFileSync, existsSync, readdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { ask, atLeast, run } from './commands.ts';
+import type { Filter } from './filters.ts';
 import { Failed, Missing, type Toolchain } from './toolchain.ts';
 
 const TARGET = 'wasm32-unknown-unknown';
@@ -46,6 +47,14 @@ function remap(compiler: Compiler, root: string): string[] {
   ];
 }
 
+/** rustc asks for a stack of a megabyte, all of which an instance begins with; the linker takes the last it is told. */
+function linkFlags({ stack, memory }: Filter): string[] {
+  const flags: string[] = [];
+  if (stack !== undefined) flags.push(`-Clink-arg=-zstack-size=${stack}`);
+  if (memory !== undefined) flags.push(`-Clink-arg=--initial-memory=${memory}`);
+  return flags;
+}
+
 export function findRust(root: string): Toolchain {
   const compiler = inspect('cargo', 'rustc') ?? inspect('/usr/bin/cargo', '/usr/bin/rustc');
   if (compiler === undefined) throw new Missing(HELP);
@@ -74,9 +83,7 @@ export function findRust(root: string): Toolchain {
         env['RUSTC_BOOTSTRAP'] = '1';
         args.push('-Zbuild-std=std,panic_abort');
       }
-      // rustc's own is a megabyte, all of which an instance begins with; the linker takes the last that it is told.
-      const stack = filter.stack === undefined ? [] : ['--', `-Clink-arg=-zstack-size=${filter.stack}`];
-      const built = run(compiler.cargo, [...args, ...base, ...stack], { env });
+      const built = run(compiler.cargo, [...args, ...base, '--', ...linkFlags(filter)], { env });
       if (!built.ok) throw new Failed(built.output);
       copyFileSync(join(targetDir, TARGET, 'release', `${filter.name.replaceAll('-', '_')}.wasm`), output);
     },
