@@ -63,7 +63,7 @@ try {
   ];
   for (let i = 0; seconds() < minutes * 60; i++) {
     const load = loads[i % loads.length]!;
-    const request: LoadRequest = { key: '', url, load, connections, amount: AMOUNT, rate: 0 };
+    const request: LoadRequest = { key: '', url, load, connections, amount: AMOUNT, rate: 0, patience: 60 };
     const result = await generator.ask<LoadResult>(request);
     requests += result.answers;
     errors += result.errors;

@@ -7,8 +7,6 @@ import { websocketLoad } from './websocket-load.ts';
 
 /** ms between autocannon's looks whether it is done. */
 const SAMPLE = 20;
-/** Seconds that an answer may take. */
-const TIMEOUT = 60;
 /** At a fixed rate autocannon sends each second's requests at its beginning: as many parts begin at other moments. */
 const PARTS = 20;
 /** Requests that a connection of a Zipf load repeats. */
@@ -41,6 +39,7 @@ class Slice {
   answers = 0;
   errors = 0;
   error = '';
+  #late = false;
   #last = 0;
   readonly #begin = performance.now();
   readonly #request: LoadRequest;
@@ -66,12 +65,16 @@ class Slice {
       }),
     );
     const lost = asked - this.answers - this.errors;
-    if (lost > 0) this.#failed(lost, 'a connection ended before its answer');
+    if (lost > 0) {
+      const late = `no answer within ${this.#request.patience} s`;
+      this.#failed(lost, this.#late ? late : 'a connection ended before its answer');
+    }
     return {
       answers: this.answers,
       seconds: (this.#last - this.#begin) / 1000,
       errors: this.errors,
       error: this.error,
+      late: this.#late,
     };
   }
 
@@ -87,7 +90,7 @@ class Slice {
         url: url + (paths === undefined ? load.path : '/'),
         connections,
         amount,
-        timeout: TIMEOUT,
+        timeout: this.#request.patience,
         sampleInt: SAMPLE,
         ...(method !== undefined && { method: method as autocannon.Request['method'] }),
         ...(headers !== undefined && { headers }),
@@ -97,7 +100,12 @@ class Slice {
           setupClient: client => client.setRequests(zipf(load.path, paths, next)),
         }),
       };
+      const timer = setTimeout(() => {
+        this.#late = true;
+        instance.stop();
+      }, this.#request.patience * 1000);
       const instance = autocannon(options, (error, result) => {
+        clearTimeout(timer);
         if (error) {
           reject(error);
           return;
@@ -144,7 +152,7 @@ process.on('message', async (message: LoadRequest | LatencyRequest) => {
     process.send!(await answer(message));
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
-    process.send!({ answers: 0, seconds: 0, errors: 1, error: text } satisfies LoadResult);
+    process.send!({ answers: 0, seconds: 0, errors: 1, error: text, late: false } satisfies LoadResult);
   }
 });
 process.on('disconnect', () => process.exit(0));

@@ -13,6 +13,8 @@ const script = (name: string) => new URL(`./${name}${extname(import.meta.url)}`,
 const PROBE = 5;
 /** Requests after which nothing new gets compiled. */
 const WARM = 20_000;
+/** A slice may take so many times as long as it should, and so many seconds more. */
+const PATIENCE = { times: 5, seconds: 10 };
 /** Most requests in one slice, whatever the rate. */
 const MOST = 200_000;
 
@@ -31,6 +33,8 @@ class Running {
   requests = 0;
   errors = 0;
   error = '';
+  /** It stood still: what comes after would, too. */
+  #givenUp = false;
   /** Per second, as far as is known. */
   #pace = 0;
 
@@ -59,12 +63,15 @@ class Running {
       connections: this.connections,
       amount: Math.round(Math.min(most, Math.max(amount, this.connections))),
       rate: load.websocket === undefined ? rate : 0,
+      patience: PATIENCE.seconds + PATIENCE.times * seconds,
     };
+    if (this.#givenUp) return;
     const before = await this.usage();
     const result = await generator.ask<LoadResult>(request);
     const after = await this.usage();
     if (result.errors > 0 && this.errors === 0) this.error = result.error;
     this.errors += result.errors;
+    this.#givenUp = result.late;
     if (result.answers === 0) return;
     this.#pace = result.answers / Math.max(result.seconds, 0.001);
     if (key === '') return;

@@ -49,6 +49,8 @@ export interface LoadRequest {
   readonly amount: number;
   /** Requests per second; 0: each connection sends its next request when the last one is answered. */
   readonly rate: number;
+  /** Seconds after which it is given up. */
+  readonly patience: number;
 }
 
 export interface LoadResult {
@@ -59,6 +61,8 @@ export interface LoadResult {
   readonly errors: number;
   /** The first error; empty without any. */
   readonly error: string;
+  /** It was given up: what had no answer then counts as errors. */
+  readonly late: boolean;
 }
 
 /** To the generator: what was recorded under a key, which is then forgotten. */

@@ -2,14 +2,12 @@ import { WebSocket } from 'undici';
 import type { Latencies } from './latencies.ts';
 import type { LoadRequest, LoadResult } from './messages.ts';
 
-/** ms that a connection may be without an answer. */
-const TIMEOUT = 60_000;
-
 /** One connection: sends a message, waits for its echo, and again, `amount` times. Connecting isn't timed. */
 function connection(
   url: string,
   size: number,
   amount: number,
+  patience: number,
   answered: (ms: number) => void,
 ): Promise<void> {
   const message = Buffer.alloc(size, 'x').toString();
@@ -17,14 +15,13 @@ function connection(
     const socket = new WebSocket(url);
     let left = amount;
     let sent = 0;
-    const timer = setTimeout(() => fail('no echo came'), TIMEOUT);
+    const timer = setTimeout(() => fail(`no end within ${patience} s`), patience * 1000);
     const fail = (reason: string) => {
       clearTimeout(timer);
       socket.close();
       reject(new Error(reason));
     };
     const send = () => {
-      timer.refresh();
       sent = performance.now();
       socket.send(message);
     };
@@ -44,10 +41,11 @@ function connection(
 
 /** Ping-pong over WebSocket: the rate can't be fixed. */
 export async function websocketLoad(
-  { url, load, connections, amount }: LoadRequest,
+  { url, load, connections, amount, patience }: LoadRequest,
   size: number,
   latencies: Latencies,
 ): Promise<LoadResult> {
+  const begin = performance.now();
   let answers = 0;
   let first = 0;
   let last = 0;
@@ -55,7 +53,7 @@ export async function websocketLoad(
   const target = url.replace(/^http/, 'ws') + load.path;
   const ends = await Promise.allSettled(
     Array.from({ length: connections }, () =>
-      connection(target, size, each, ms => {
+      connection(target, size, each, patience, ms => {
         last = performance.now();
         if (answers++ === 0) first = last - ms;
         latencies.record(ms, 0);
@@ -68,5 +66,6 @@ export async function websocketLoad(
     seconds: (last - first) / 1000,
     errors: failed.length,
     error: failed.length === 0 ? '' : String(failed[0]!.reason.message),
+    late: failed.length > 0 && performance.now() - begin >= patience * 1000,
   };
 }

@@ -170,3 +170,12 @@ test('a target that can not start, or ends, is named, and no process stays behin
   });
   assert.deepEqual(await processes(), []);
 });
+
+test('a target that never answers is given up', { timeout: 120_000 }, async () => {
+  const silent = script('silent', '');
+  const [group] = await run([silent], [{ name: 'silent', target: 'silent', load: { path: '/' } }]);
+  const [only] = group!.cases;
+  assert.ok(only!.errors > 0);
+  assert.equal(only!.requests, 0);
+  assert.match(only!.error, /answer/);
+});
