@@ -24,6 +24,8 @@ export interface FlowOwner {
 }
 
 const EMPTY = Buffer.alloc(0);
+/** Of a direction in which no filter has stopped anything. */
+const NONE: (Hold | undefined)[] = [];
 
 /**
  * One direction of one stream on its way through the filters. `…From(i)` brings an event to filter i and, as long
@@ -33,7 +35,7 @@ export class Flow {
   readonly #owner: FlowOwner;
   readonly direction: Direction;
   readonly #count: number;
-  readonly #holds: (Hold | undefined)[] = [];
+  #holds = NONE;
   /** Index of the first filter. */
   readonly first: number;
   /** Filter that a callback runs in, or ran in last. */
@@ -198,6 +200,7 @@ export class Flow {
   }
 
   #hold(i: number): Hold {
+    if (this.#holds === NONE) this.#holds = [];
     this.#holds[i] ??= new Hold();
     return this.#holds[i];
   }

@@ -15,6 +15,12 @@ export const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'proxy-authorization',
 ]);
 
+/** A bit for each length that one of the fields in `removeOwnFields` has: few others are looked at more closely. */
+const OWN_LENGTHS = [...HOP_BY_HOP, 'content-length', 'host', 'expect'].reduce(
+  (bits, { length }) => bits | (1 << length),
+  0,
+);
+
 /** A legal Content-Length (RFC 9110 section 8.6) in bytes, or -1. */
 export function parseLength(value: string): number {
   if (!/^\d+$/.test(value)) return -1;
@@ -56,18 +62,23 @@ export function removeOwnFields(raw: RawFields): boolean {
   let to = 0;
   let hadLength = false;
   for (let i = 0; i < raw.length; i += 2) {
-    const name = raw[i]!.toLowerCase();
-    if (name === 'content-length') {
-      hadLength = true;
-      continue;
+    const { length } = raw[i]!;
+    if (length < 32 && ((OWN_LENGTHS >>> length) & 1) !== 0) {
+      const name = raw[i]!.toLowerCase();
+      if (name === 'content-length') {
+        hadLength = true;
+        continue;
+      }
+      if (name === 'host' || name === 'expect') continue;
+      if (HOP_BY_HOP.has(name) && !(name === 'te' && raw[i + 1] === 'trailers')) continue;
     }
-    if (name === 'host' || name === 'expect') continue;
-    if (HOP_BY_HOP.has(name) && !(name === 'te' && raw[i + 1] === 'trailers')) continue;
-    raw[to] = raw[i]!;
-    raw[to + 1] = raw[i + 1]!;
+    if (to !== i) {
+      raw[to] = raw[i]!;
+      raw[to + 1] = raw[i + 1]!;
+    }
     to += 2;
   }
-  raw.length = to;
+  if (to !== raw.length) raw.length = to;
   return hadLength;
 }
 
