@@ -13,7 +13,7 @@ import { Progress } from '../src/bench/progress.ts';
 import { ratiosOnly } from '../src/bench/report/ratios.ts';
 import type { RunOptions, Scenario } from '../src/bench/scenario.ts';
 import { WeirError } from '../src/errors.ts';
-import { aimsOf } from './aims.ts';
+import { aimsOf, OTHER_AIMS } from './aims.ts';
 import { bodies } from './scenarios/bodies.ts';
 import { fixedRate, forwarders } from './scenarios/forwarders.ts';
 import { components, kinds, modules } from './scenarios/headers.ts';
@@ -92,8 +92,14 @@ if (given.help) {
   process.stdout.write(HELP);
   process.exit(0);
 }
+const others = Object.entries(OTHER_AIMS);
 if (given.list) {
-  for (const [name, what] of scenarios) process.stdout.write(`${name.padEnd(16)}${what}\n`);
+  const listed = [
+    ...scenarios.map(([name, what]) => [name, what]),
+    ...others.map(([name, { what }]) => [name, what]),
+  ];
+  for (const [name, what] of listed as [string, string][])
+    process.stdout.write(`${name.padEnd(16)}${what}\n`);
   process.exit(0);
 }
 
@@ -106,10 +112,11 @@ function number(name: string, text: string, least: number): number {
 
 const names = given.only?.split(',');
 for (const name of names ?? []) {
-  if (!scenarios.some(([known]) => known === name))
+  if (!scenarios.some(([known]) => known === name) && !Object.hasOwn(OTHER_AIMS, name))
     fail(`--only ${name}: no such scenario (--list shows them)`);
 }
 const chosen = scenarios.filter(([name]) => names?.includes(name) ?? true);
+const chosenOthers = others.filter(([name]) => names?.includes(name) ?? !given.quick);
 const progress = new Progress();
 const run: RunOptions = {
   rounds: Math.round(number('rounds', given.rounds ?? (given.quick ? '3' : '8'), 1)),
@@ -130,7 +137,11 @@ try {
     chosen.map(([, , make]) => make()),
     run,
   );
-  const aims = await aimsOf(groups, given.quick, text => progress.show(text, 1));
+  const aims = given.quick ? [] : aimsOf(groups);
+  for (const [name, { what, measure }] of chosenOthers) {
+    progress.show(`${name}: ${what}`, 1);
+    aims.push(...(await measure()));
+  }
   progress.end();
   const command = `npm run loadtest -- ${process.argv.slice(2).join(' ')}`.trim();
   const result = report('Weir: what it costs', command, run, groups, aims);

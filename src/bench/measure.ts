@@ -149,7 +149,9 @@ async function group(
       spent += warmUp;
     }
     for (let round = 1; round <= rounds; round++) {
-      for (const run of running) {
+      // Each round begins with another one: nobody always comes after the same.
+      const first = round % running.length;
+      for (const run of [...running.slice(first), ...running.slice(0, first)]) {
         progress(`round ${round} of ${rounds}: ${run.case.name}`, spent / seconds);
         await run.slice(generator, slice, rate, run.case.name);
         spent += slice;
