@@ -118,6 +118,7 @@ export function manyFilters(): Scenario {
   return {
     name: 'many-filters',
     title: '1,000 filters, Zipf load',
+    rate: 500,
     targets: [
       many('1,000 routes, no filters', {}, false),
       many('all kept', { maxModules: MANY, maxVms: MANY }, true),

@@ -50,7 +50,7 @@ export function report(
  * @throws WeirError when a file can't be read or written
  */
 export async function deliver(report: Report, options: OutputOptions): Promise<boolean> {
-  process.stdout.write(reportText(report, process.stdout.columns ?? 120));
+  process.stdout.write(reportText(report, process.stdout.columns ?? 150));
   if (options.json !== undefined) await write(options.json, `${JSON.stringify(report, null, 2)}\n`);
   if (options.html !== undefined) await write(options.html, reportHtml(report));
   let slower = false;

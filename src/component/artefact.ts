@@ -1,4 +1,4 @@
-import type { DiskCache } from '../engine/disk-cache.ts';
+import type { Artefacts } from '../engine/artefacts.ts';
 import { GLUE } from './glue.ts';
 import type { Core, Transpiled } from './transpile.ts';
 
@@ -24,7 +24,7 @@ function nameOf(hash: string, waits: boolean): string {
 
 /** What an earlier process transpiled from bytes with that SHA-256. Never throws. */
 export async function keptComponent(
-  disk: DiskCache,
+  disk: Artefacts,
   hash: string,
   waits: boolean,
 ): Promise<KeptComponent | undefined> {
@@ -45,7 +45,7 @@ export async function keptComponent(
 
 /** Keeps a transpiled component for the next process. Never throws. */
 export async function keepComponent(
-  disk: DiskCache,
+  disk: Artefacts,
   hash: string,
   waits: boolean,
   component: KeptComponent,

@@ -1,3 +1,4 @@
+import type { Artefacts } from '../engine/artefacts.ts';
 import {
   type CompiledCode,
   type CompiledModule,
@@ -5,7 +6,6 @@ import {
   type EngineLimits,
   sha256,
 } from '../engine/compile.ts';
-import type { DiskCache } from '../engine/disk-cache.ts';
 import { tablesAtStart } from '../engine/rewrite/index.ts';
 import { memoryLimits, sectionsOf } from '../engine/sections.ts';
 import { ModuleError } from '../errors.ts';
@@ -83,7 +83,7 @@ interface Planned {
  */
 export async function compileComponent(
   source: ComponentSource,
-  disk: DiskCache | undefined,
+  disk: Artefacts | undefined,
 ): Promise<CompiledComponent> {
   const { hash, limits, key } = source;
   const { world, plan } = planOf(source);
@@ -107,7 +107,7 @@ async function partOf(
   { bytes, hash, wit, links, waits }: Planned,
   { glue: text, code, cores }: TakenApart,
   shares: readonly Share[],
-  disk: DiskCache | undefined,
+  disk: Artefacts | undefined,
 ): Promise<Part> {
   const compiled = await Promise.all(
     cores.map(({ bytes }, i) => {
@@ -207,7 +207,7 @@ interface TakenApart extends Transpiled {
 
 async function throughDisk(
   { bytes, hash, waits }: Planned,
-  disk: DiskCache | undefined,
+  disk: Artefacts | undefined,
 ): Promise<TakenApart> {
   return (await (disk && keptComponent(disk, hash, waits))) ?? transpile(bytes, waits);
 }

@@ -1,25 +1,28 @@
 import { readFile, stat } from 'node:fs/promises';
 import { LRUCache } from 'lru-cache';
 import { ModuleError } from '../errors.ts';
+import { type Artefacts, KeptArtefacts } from './artefacts.ts';
 import {
   type CompiledCode,
   type CompiledModule,
   compile,
+  compileKept,
   type EngineLimits,
   moduleKey,
   sha256,
 } from './compile.ts';
-import type { DiskCache } from './disk-cache.ts';
 
 export interface ModuleCacheOptions<C extends CompiledCode> {
   /** Makes code from bytes. Default: core modules only. */
   readonly compile?: Compile<C>;
+  /** Makes code again from what is kept of it in memory; undefined: nothing is, or it needs the bytes. Default: core modules. */
+  readonly again?: Again<C>;
   /** Modules kept at the most. */
   readonly maxModules: number;
   /** Bytes of WebAssembly kept at the most, all modules together. */
   readonly maxBytes: number;
   /** Where rewritten modules are kept between runs. */
-  readonly disk?: DiskCache | undefined;
+  readonly disk?: Artefacts | undefined;
   /** A module left the cache: what was made of it should end. */
   onEvict?(module: C): void;
 }
@@ -44,11 +47,18 @@ export interface Plug {
 }
 
 /** @throws ModuleError */
-export type Compile<C extends CompiledCode> = (source: Source, disk: DiskCache | undefined) => Promise<C>;
+export type Compile<C extends CompiledCode> = (source: Source, disk: Artefacts | undefined) => Promise<C>;
+
+/** @throws ModuleError */
+export type Again<C extends CompiledCode> = (
+  hash: string,
+  limits: EngineLimits,
+  kept: KeptArtefacts,
+) => Promise<C> | undefined;
 
 async function compileModule(
   { bytes, hash, limits }: Source,
-  disk: DiskCache | undefined,
+  disk: Artefacts | undefined,
 ): Promise<CompiledModule> {
   return compile(bytes, hash, limits, disk);
 }
@@ -83,27 +93,30 @@ export interface ModuleCacheStats {
  * bytes share one compiled module, and callers that ask at the same time share one compilation.
  */
 export class ModuleCache<C extends CompiledCode = CompiledModule> {
-  readonly #cache: LRUCache<string, C, Source>;
+  readonly #cache: LRUCache<string, C, () => Promise<C>>;
   readonly #make: Compile<C>;
   readonly #maxBytes: number;
-  readonly #disk: DiskCache | undefined;
+  readonly #again: Again<C>;
+  readonly #artefacts: KeptArtefacts;
   readonly stats: ModuleCacheStats = { hits: 0, misses: 0, evictions: 0, compileTime: 0 };
 
   constructor(options: ModuleCacheOptions<C>) {
     // Without an own one it holds core modules: the default of the type.
     this.#make = options.compile ?? (compileModule as unknown as Compile<C>);
     this.#maxBytes = options.maxBytes;
-    this.#disk = options.disk;
-    this.#cache = new LRUCache<string, C, Source>({
+    this.#again = options.again ?? (compileKept as unknown as Again<C>);
+    this.#artefacts = new KeptArtefacts(options.disk);
+    this.#cache = new LRUCache<string, C, () => Promise<C>>({
       max: options.maxModules,
       maxSize: options.maxBytes,
       sizeCalculation: entry => entry.size,
       // An entry that others push out while it is compiled is still what its callers wait for.
       ignoreFetchAbort: true,
-      fetchMethod: (_key, _stale, { context }) => this.#compile(context),
+      fetchMethod: (_key, _stale, { context }) => this.#timed(context),
       disposeAfter: (module, _key, reason) => {
         if (reason !== 'evict') return;
         this.stats.evictions++;
+        this.#artefacts.begin(options.maxBytes);
         options.onEvict?.(module);
       },
     });
@@ -114,9 +127,9 @@ export class ModuleCache<C extends CompiledCode = CompiledModule> {
     return this.#cache.size;
   }
 
-  /** Bytes of WebAssembly now in the cache. */
+  /** Bytes of WebAssembly now in the cache, compiled or kept to be compiled again. */
   get bytes(): number {
-    return this.#cache.calculatedSize;
+    return this.#cache.calculatedSize + this.#artefacts.bytes;
   }
 
   /** The module is in use: others are evicted before it. False when it is not in the cache any more. */
@@ -135,12 +148,19 @@ export class ModuleCache<C extends CompiledCode = CompiledModule> {
     }
     this.stats.misses++;
     const source: Source = { bytes, hash, limits, plugs, key };
-    return (await this.#cache.fetch(key, { context: source })) ?? this.#compile(source);
+    return this.#fetch(key, () => this.#make(source, this.#artefacts));
   }
 
-  async #compile(source: Source): Promise<C> {
+  async #fetch(key: string, make: () => Promise<C>): Promise<C> {
+    const module = (await this.#cache.fetch(key, { context: make })) ?? (await this.#timed(make));
+    // What is kept of modules that aren't compiled now has the room that the compiled ones leave.
+    this.#artefacts.trim(this.#maxBytes - this.#cache.calculatedSize);
+    return module;
+  }
+
+  async #timed(make: () => Promise<C>): Promise<C> {
     const start = performance.now();
-    const module = await this.#make(source, this.#disk);
+    const module = await make();
     this.stats.compileTime += performance.now() - start;
     if (module.size > this.#maxBytes) {
       throw new ModuleError(
@@ -152,11 +172,26 @@ export class ModuleCache<C extends CompiledCode = CompiledModule> {
   }
 
   /**
-   * Reads a file and compiles it. `expected`: its SHA-256 in hex, or empty.
+   * Reads a file and compiles it; the file isn't asked when what it had is still in memory. `expected`: its SHA-256 in
+   * hex, or empty.
    * @throws ModuleError MODULE_NOT_FOUND, MODULE_HASH_MISMATCH and those of `compile`
    */
   async load(path: string, expected: string, limits: EngineLimits, plugs: readonly Plug[] = []): Promise<C> {
-    return this.checked(await readModule(path, limits.moduleSize), expected, limits, plugs);
+    const kept = plugs.length === 0 && expected !== '' ? await this.#inMemory(expected, limits) : undefined;
+    return kept ?? this.checked(await readModule(path, limits.moduleSize), expected, limits, plugs);
+  }
+
+  async #inMemory(hash: string, limits: EngineLimits): Promise<C | undefined> {
+    const key = moduleKey(hash, limits);
+    const known = this.#cache.get(key);
+    if (known !== undefined) {
+      this.stats.hits++;
+      return known;
+    }
+    const again = this.#again(hash, limits, this.#artefacts);
+    if (again === undefined) return undefined;
+    this.stats.misses++;
+    return this.#fetch(key, () => again);
   }
 
   /**

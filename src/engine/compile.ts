@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { ModuleError } from '../errors.ts';
-import type { DiskCache } from './disk-cache.ts';
+import type { Artefact, Artefacts, KeptArtefacts } from './artefacts.ts';
 import { identify } from './identify.ts';
 import type { ModuleFacts, Rewritten } from './rewrite/index.ts';
 
@@ -33,6 +33,9 @@ export interface CompiledModule extends CompiledCode {
   readonly facts: ModuleFacts;
 }
 
+/** Up to so many bytes are compiled again within a millisecond; to send them to V8's threads takes longer, up to 20 ms. */
+const SMALL = 256 * 1024;
+
 /** Goes into the names of artefacts on disk: to be raised whenever rewriting gives other bytes. */
 export const REWRITER = 1;
 
@@ -54,37 +57,63 @@ export async function compile(
   bytes: Uint8Array,
   hash: string,
   limits: EngineLimits,
-  disk?: DiskCache,
+  disk?: Artefacts,
 ): Promise<CompiledModule> {
   if (identify(bytes) === 'component') {
     throw new ModuleError('MODULE_UNSUPPORTED', 'this is a component, where a core module was expected');
   }
   const key = moduleKey(hash, limits);
-  const rewritten = await rewrittenOf(bytes, limits, key, disk);
+  return compileRewritten(await rewrittenOf(bytes, limits, key, disk), hash, key);
+}
+
+/** Compiles a core module again of what is kept of it in memory; undefined: nothing is. @throws ModuleError */
+export function compileKept(
+  hash: string,
+  limits: EngineLimits,
+  kept: KeptArtefacts,
+): Promise<CompiledModule> | undefined {
+  const key = moduleKey(hash, limits);
+  const artefact = kept.peek(artefactName(key));
+  return artefact && compileRewritten(rewrittenFrom(artefact), hash, key, artefact.bytes.length <= SMALL);
+}
+
+async function compileRewritten(
+  rewritten: Rewritten,
+  hash: string,
+  key: string,
+  atOnce = false,
+): Promise<CompiledModule> {
+  const bytes = rewritten.bytes as Uint8Array<ArrayBuffer>;
   try {
-    const module = await WebAssembly.compile(rewritten.bytes as Uint8Array<ArrayBuffer>);
+    const module = atOnce ? new WebAssembly.Module(bytes) : await WebAssembly.compile(bytes);
     return { module, facts: rewritten.facts, sha256: hash, key, size: rewritten.bytes.length };
   } catch (error) {
     const reason =
-      error instanceof Error ? error.message.replace(/^WebAssembly\.compile\(\): /, '') : String(error);
+      error instanceof Error
+        ? error.message.replace(/^WebAssembly\.(compile|Module)\(\): /, '')
+        : String(error);
     throw new ModuleError('MODULE_MALFORMED', `the module is not valid WebAssembly: ${reason}`, {
       cause: error,
     });
   }
 }
 
+const artefactName = (key: string) => `${key}.core${REWRITER}`;
+
+const rewrittenFrom = ({ bytes, facts }: Artefact): Rewritten => ({ bytes, facts: facts as ModuleFacts });
+
 /** What an earlier process rewrote, or rewritten now and kept for the next. @throws ModuleError */
 async function rewrittenOf(
   bytes: Uint8Array,
   limits: EngineLimits,
   key: string,
-  disk: DiskCache | undefined,
+  disk: Artefacts | undefined,
 ): Promise<Rewritten> {
   // Before anything is waited for: bytes that their owner changes later are not what was hashed.
   const copy = new Uint8Array(bytes);
-  const name = `${key}.core${REWRITER}`;
+  const name = artefactName(key);
   const kept = await disk?.get(name);
-  if (kept !== undefined) return { bytes: kept.bytes, facts: kept.facts as ModuleFacts };
+  if (kept !== undefined) return rewrittenFrom(kept);
   // Once everything is on disk, a start has no need of the rewriter: 15 ms.
   const { rewrite } = await import('./rewrite/index.ts');
   const rewritten = rewrite(copy, limits);

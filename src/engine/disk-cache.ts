@@ -3,12 +3,7 @@ import { constants, type Stats } from 'node:fs';
 import { lstat, mkdir, open, readdir, realpath, rename, rmdir, unlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Log } from '../log.ts';
-
-/** What work on a module yielded: facts about it, as JSON, and bytes. */
-export interface Artefact {
-  readonly facts: unknown;
-  readonly bytes: Uint8Array;
-}
+import type { Artefact, Artefacts } from './artefacts.ts';
 
 export interface DiskCacheOptions {
   /** Bytes on disk at the most, all artefacts together. 1 GiB by default. */
@@ -32,7 +27,7 @@ const MAX_FILE_SIZE = 0x7fffffff;
 const IN_THE_WAY: ReadonlySet<string> = new Set(['EISDIR', 'EPERM', 'EACCES', 'EBUSY']);
 
 /** Artefacts on disk, by key, so that a restart doesn't do the work again. A failure costs that work, no more. */
-export class DiskCache {
+export class DiskCache implements Artefacts {
   readonly #directory: string;
   readonly #log: Log;
   readonly #maxBytes: number;

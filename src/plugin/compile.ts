@@ -1,7 +1,7 @@
 import type { CompiledComponent } from '../component/compile.ts';
+import type { Artefacts } from '../engine/artefacts.ts';
 import type { Source } from '../engine/cache.ts';
 import { type CompiledModule, compile } from '../engine/compile.ts';
-import type { DiskCache } from '../engine/disk-cache.ts';
 import { identify } from '../engine/identify.ts';
 import { ModuleError } from '../errors.ts';
 import type { ComponentHost } from './component-host.ts';
@@ -15,7 +15,7 @@ export interface CompiledComponentFilter extends CompiledComponent {
 export type CompiledFilter = CompiledModule | CompiledComponentFilter;
 
 /** Makes a module or a component ready to be instantiated. @throws ModuleError */
-export async function compileFilter(source: Source, disk: DiskCache | undefined): Promise<CompiledFilter> {
+export async function compileFilter(source: Source, disk: Artefacts | undefined): Promise<CompiledFilter> {
   const { bytes, hash, limits, plugs } = source;
   if (identify(bytes) === 'component') {
     // Only now: whoever has modules alone pays nothing for components.

@@ -7,7 +7,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
-import { type Artefact, DiskCache, defaultCacheDirectory } from '../../src/engine/disk-cache.ts';
+import type { Artefact } from '../../src/engine/artefacts.ts';
+import { DiskCache, defaultCacheDirectory } from '../../src/engine/disk-cache.ts';
 import { MemoryLog } from '../support/log.ts';
 
 // Files that are made by hand here must not be refused for their mode.

@@ -112,6 +112,24 @@ test('bytes that changed on disk since they were first loaded are not taken sile
   );
 });
 
+test('an evicted module that was there twice comes back from memory: its file is not asked', async t => {
+  const [a, b] = await modules(await folder(t), 2);
+  const { port, running } = await startTestWeir(t, {
+    filters: named([{ module: a! }, { module: b! }]),
+    routes: routes(2),
+    modules: { cache: { maxModules: 1, directory: false } },
+  });
+  for (const path of ['/0', '/1', '/0', '/1']) assert.equal((await get(port, path)).status, 200);
+  const misses = async () => metric(await running.metrics(), 'weir_module_cache_misses_total');
+  const before = await misses();
+  await Promise.all([rm(a!), rm(b!)]);
+  for (const path of ['/0', '/1', '/0', '/1']) {
+    const answer = await get(port, path);
+    assert.deepEqual([answer.status, header(answer, 'x-frame-options')], [200, 'SAMEORIGIN']);
+  }
+  assert.equal(await misses(), before + 4);
+});
+
 test('plugs that changed on disk since they were first loaded are not taken silently', async t => {
   const directory = await folder(t);
   const plug = path.join(directory, 'verifier.wasm');

@@ -57,12 +57,22 @@ export function baseText({ cases, unit }: GroupResult): string {
   const bases = [...new Set(cases.map(({ base }) => clean(base)))];
   const what = `CPU per ${clean(unit)}, to that of`;
   if (bases.length <= 1) return `ratio: ${what} ${bases[0] ?? NONE}`;
+  if (bases.length > 2 && belowTheirs(cases)) return `ratio: ${what} the nearest case above with 1.00`;
   const pairs = bases.map(base => {
     const of = cases.filter(result => clean(result.base) === base && !isBase(result));
     return { base, of: of.map(({ name }) => clean(name)) };
   });
   const told = pairs.filter(({ of }) => of.length > 0).map(({ base, of }) => `${base} (${of.join(', ')})`);
   return `ratio: ${what} ${told.join(' and ')}`;
+}
+
+/** Each case stands below its base, with no other base in between. */
+function belowTheirs(cases: readonly CaseResult[]): boolean {
+  let base = '';
+  return cases.every(result => {
+    if (isBase(result)) base = result.name;
+    return result.base === base;
+  });
 }
 
 /** Whether there are figures of this machine, not ratios only. */

@@ -145,3 +145,14 @@ test('a report of ratios has ratios and shares', () => {
   assert.ok(text.includes('rust: 6.3 % (95 %: 4.1 to 8.5) of a request per filter, of 3'));
   assert.doesNotMatch(text, /µs| ms\b/);
 });
+
+test('where every case stands below its base, the legend says so in a line', () => {
+  const cases = ['1 KiB', '64 KiB', '1 MiB'].flatMap(size => [
+    made(`${size}, none`, 40, { base: `${size}, none` }),
+    made(`${size}, one`, 42, { base: `${size}, none` }),
+  ]);
+  const text = reportText(report([group(cases)]), 120);
+  assert.match(text, /ratio: CPU per request, to that of the nearest case above with 1\.00\n/);
+  const mixed = reportText(report([group([...cases].reverse())]), 120);
+  assert.match(mixed, /to that of 1 MiB, none \(1 MiB, one\) and/);
+});
