@@ -8,7 +8,7 @@
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { measure } from '../src/bench/measure.ts';
-import { deliver, report } from '../src/bench/output.ts';
+import { deliver, readReport, report } from '../src/bench/output.ts';
 import { Progress } from '../src/bench/progress.ts';
 import { ratiosOnly } from '../src/bench/report/ratios.ts';
 import type { RunOptions, Scenario } from '../src/bench/scenario.ts';
@@ -132,6 +132,8 @@ const threshold =
 if (given.baseline && names !== undefined) fail('--baseline holds all scenarios: leave --only out');
 
 try {
+  // Before minutes are spent.
+  const old = given.compare === undefined ? undefined : await readReport(given.compare);
   if (missing !== '') process.stderr.write(`nginx is left out: ${missing}\n`);
   const groups = await measure(
     chosen.map(([, , make]) => make()),
@@ -145,11 +147,11 @@ try {
   progress.end();
   const command = `npm run loadtest -- ${process.argv.slice(2).join(' ')}`.trim();
   const result = report('Weir: what it costs', command, run, groups, aims);
-  const { json, html, compare } = given;
+  const { json, html } = given;
   const well = await deliver(result, {
     ...(json !== undefined && { json }),
     ...(html !== undefined && { html }),
-    ...(compare !== undefined && { compare }),
+    ...(old !== undefined && { compare: old }),
     threshold,
   });
   if (given.baseline) await writeFile(BASELINE, `${JSON.stringify(ratiosOnly(result), null, 2)}\n`);

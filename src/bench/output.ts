@@ -12,8 +12,8 @@ export interface OutputOptions {
   /** Files to write; undefined: none. */
   readonly json?: string;
   readonly html?: string;
-  /** A report to compare with. */
-  readonly compare?: string;
+  /** To compare with. */
+  readonly compare?: Report;
   /** Share by which a figure must be worse to count as slower: 0.1 is 10 %. */
   readonly threshold: number;
 }
@@ -55,7 +55,7 @@ export async function deliver(report: Report, options: OutputOptions): Promise<b
   if (options.html !== undefined) await write(options.html, reportHtml(report));
   let slower = false;
   if (options.compare !== undefined) {
-    const comparison = compare(await readReport(options.compare), report, options.threshold);
+    const comparison = compare(options.compare, report, options.threshold);
     process.stdout.write(`\n${comparisonText(comparison)}`);
     slower = comparison.slower.length > 0;
   }

@@ -45,11 +45,13 @@ export async function bench(file: string, options: BenchOptions): Promise<number
     );
   }
   // Only now: nobody else needs autocannon.
-  const [{ measure }, { deliver, report }, { Progress }] = await Promise.all([
+  const [{ measure }, { deliver, readReport, report }, { Progress }] = await Promise.all([
     import('../bench/measure.ts'),
     import('../bench/output.ts'),
     import('../bench/progress.ts'),
   ]);
+  // Before minutes are spent.
+  const old = options.compare === undefined ? undefined : await readReport(options.compare);
   const progress = new Progress();
   const { rounds, slice, warmUp, connections, rate, responseBody } = options;
   const run: RunOptions = {
@@ -65,11 +67,11 @@ export async function bench(file: string, options: BenchOptions): Promise<number
     const groups = await measure([scenario(config, route, load, options)], run);
     progress.end();
     const title = `${file}: route ${route.name}`;
-    const { json, html, compare, threshold } = options;
-    const well = await deliver(report(title, `weir bench ${process.argv.slice(3).join(' ')}`, run, groups), {
+    const { json, html, threshold } = options;
+    const well = await deliver(report(title, commandOf(process.argv.slice(3), options), run, groups), {
       ...(json !== undefined && { json }),
       ...(html !== undefined && { html }),
-      ...(compare !== undefined && { compare }),
+      ...(old !== undefined && { compare: old }),
       threshold,
     });
     return well ? exitCodes.fine : exitCodes.wrong;
@@ -83,6 +85,16 @@ const SCRIPT = new URL(
   import.meta.url,
 );
 const NONE = 'no filters';
+
+/** The command for the report; values of headers may be secret. */
+function commandOf(args: readonly string[], { header }: BenchOptions): string {
+  const shown = args.map(arg => {
+    const line = header.find(line => arg.endsWith(line));
+    if (line === undefined) return /\s/.test(arg) ? `'${arg}'` : arg;
+    return `'${arg.slice(0, arg.length - line.length)}${line.slice(0, line.indexOf(':') + 1)} ...'`;
+  });
+  return ['weir bench', ...shown].join(' ');
+}
 
 /** Without filters, with each one alone, and with all of them. */
 function scenario(config: WeirConfig, route: RouteConfig, load: Load, options: BenchOptions): Scenario {

@@ -14,11 +14,12 @@ const short = ['--rounds', '2', '--slice', '50ms', '--warm-up', '50ms', '--conne
 test('each filter of a route alone, and the whole chain', async () => {
   const json = join(folder, 'report.json');
   const html = join(folder, 'report.html');
-  const headers = ['-H', 'x-one: 1', '-H', 'x-two: a:b'];
+  const headers = ['-H', 'x-one: secret', '--header=x-two: a:b'];
   const args = ['bench', 'config/weir.yaml', ...short, ...headers, '--json', json, '--html', html];
   const { code, stdout, stderr } = await weir(args);
   assert.equal(code, 0, stderr);
   const report: Report = JSON.parse(readFileSync(json, 'utf8'));
+  assert.match(report.command, /^weir bench config\/weir\.yaml .* -H 'x-one: \.\.\.' '--header=x-two: \.\.\.' --json /);
   const [group] = report.groups;
   const found = group!.cases.map(({ name, filters, errors }) => [name, filters, errors]);
   assert.deepEqual(found, [
