@@ -60,6 +60,16 @@ const chains: readonly (readonly [string, readonly FilterInput[]])[] = [
   ['10 Rust header filters', repeat(RUST, 10)],
 ];
 
+/** µs of each kind of thread per request, a figure a round. */
+interface Running {
+  readonly name: string;
+  readonly child: Child;
+  readonly url: string;
+  readonly main: number[];
+  readonly watchdog: number[];
+  readonly v8: number[];
+}
+
 /** µs on a CPU, by what the thread is. */
 function threads(pid: number): { main: number; watchdog: number; v8: number } {
   const sum = { main: 0, watchdog: 0, v8: 0 };
@@ -97,7 +107,7 @@ try {
     if (error !== '') throw new Error(error);
     return answers;
   };
-  const running = [];
+  const running: Running[] = [];
   for (const [name, filters] of chains) {
     progress.show(`warm-up: ${name}`, 0);
     const { script: file, input } = weir(name, filters);
@@ -105,7 +115,7 @@ try {
     started.push(child);
     const { url } = await child.ask<Ready>({ upstream: upstreamUrl, input } satisfies Start);
     for (let i = 0; i < WARM_UP; i++) await load(url);
-    running.push({ name, child, url, main: [] as number[], watchdog: [] as number[], v8: [] as number[] });
+    running.push({ name, child, url, main: [], watchdog: [], v8: [] });
   }
   const rounds = Number(values.rounds);
   for (let round = 0; round < rounds; round++) {
