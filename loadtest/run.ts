@@ -21,6 +21,10 @@ import { handler, isolation, localResponse, manyFilters, websocket } from './sce
 import { nginxMissing } from './targets/nginx.ts';
 
 const FIXED_RATE = 2000;
+// Temporary files are removed when the process exits, which a signal alone doesn't make it do.
+for (const [signal, number] of [['SIGINT', 2] as const, ['SIGTERM', 15] as const])
+  process.on(signal, () => process.exit(128 + number));
+
 const BASELINE = new URL('./baseline.json', import.meta.url);
 
 const missing = nginxMissing();

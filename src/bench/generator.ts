@@ -56,12 +56,15 @@ class Slice {
     let asked = 0;
     await Promise.all(
       Array.from({ length: parts }, async (_, i) => {
-        const own = share(connections, parts, i);
+        const pace = share(rate, parts, i);
+        // autocannon makes no more connections than requests in a second.
+        const most = share(connections, parts, i);
+        const own = rate === 0 ? most : Math.min(most, pace);
         // Each connection has at least one.
         const requests = Math.max(share(amount, parts, i), own);
         asked += requests;
         await new Promise(resolve => setTimeout(resolve, (1000 / parts) * i));
-        await this.#fire(own, requests, share(rate, parts, i), i);
+        await this.#fire(own, requests, pace, i);
       }),
     );
     const lost = asked - this.answers - this.errors;
@@ -156,6 +159,8 @@ process.on('message', async (message: LoadRequest | LatencyRequest) => {
   }
 });
 process.on('disconnect', () => process.exit(0));
+// Ctrl-C is for the parent, which lets go of this process.
+process.on('SIGINT', () => {});
 
 async function answer(message: LoadRequest | LatencyRequest) {
   if ('latencyOf' in message) {

@@ -4,7 +4,7 @@ import { Child } from './child.ts';
 import type { LatencyRequest, LoadRequest, LoadResult, Ready, Start, Usage } from './messages.ts';
 import type { Case, RunOptions, Scenario } from './scenario.ts';
 import { confidence, stat } from './statistics.ts';
-import type { CaseResult, FilterCost, GroupResult, Latency } from './types.ts';
+import type { CaseResult, FilterCost, GroupResult, Latency, Stat } from './types.ts';
 
 /** `.ts` from source, `.js` in the build. */
 const script = (name: string) => new URL(`./${name}${extname(import.meta.url)}`, import.meta.url);
@@ -13,6 +13,8 @@ const script = (name: string) => new URL(`./${name}${extname(import.meta.url)}`,
 const PROBE = 5;
 /** Requests after which nothing new gets compiled. */
 const WARM = 20_000;
+/** In place of ratios, where a case or its base had no answers. */
+const NOTHING: Stat = { median: 0, low: 0, high: 0 };
 /** A slice may take so many times as long as it should, and so many seconds more. */
 const PATIENCE = { times: 5, seconds: 10 };
 /** Most requests in one slice, whatever the rate. */
@@ -65,19 +67,24 @@ class Running {
       rate: load.websocket === undefined ? rate : 0,
       patience: PATIENCE.seconds + PATIENCE.times * seconds,
     };
-    if (this.#givenUp) return;
+    if (this.#givenUp) {
+      this.cpu.push(Number.NaN);
+      this.rate.push(Number.NaN);
+      return;
+    }
     const before = await this.usage();
     const result = await generator.ask<LoadResult>(request);
     const after = await this.usage();
     if (result.errors > 0 && this.errors === 0) this.error = result.error;
     this.errors += result.errors;
     this.#givenUp = result.late;
-    if (result.answers === 0) return;
-    this.#pace = result.answers / Math.max(result.seconds, 0.001);
+    if (result.answers > 0) this.#pace = result.answers / Math.max(result.seconds, 0.001);
     if (key === '') return;
     this.requests += result.answers;
-    this.cpu.push((after.cpu - before.cpu) / result.answers);
-    this.rate.push(this.#pace);
+    // Every round has a figure, so that those of one round are compared.
+    const measured = result.answers > 0;
+    this.cpu.push(measured ? (after.cpu - before.cpu) / result.answers : Number.NaN);
+    this.rate.push(measured ? this.#pace : Number.NaN);
   }
 }
 
@@ -173,10 +180,10 @@ async function result(run: Running, all: readonly Running[], generator: Child): 
   const latency = await generator.ask<Latency>({ latencyOf: name } satisfies LatencyRequest);
   const ratios = (figures: (of: Running) => readonly number[]) => {
     const list = figures(run).flatMap((figure, i) => {
-      const other = figures(base)[i];
-      return other === undefined || other === 0 ? [] : [figure / other];
+      const ratio = figure / figures(base)[i]!;
+      return Number.isFinite(ratio) ? [ratio] : [];
     });
-    return stat(list);
+    return list.length === 0 ? NOTHING : stat(list);
   };
   return {
     name,
@@ -186,8 +193,8 @@ async function result(run: Running, all: readonly Running[], generator: Child): 
     requests: run.requests,
     errors: run.errors,
     error: run.error,
-    rate: run.rate.length === 0 ? null : stat(run.rate),
-    cpu: run.cpu.length === 0 ? null : stat(run.cpu),
+    rate: run.requests === 0 ? null : stat(run.rate.filter(Number.isFinite)),
+    cpu: run.requests === 0 ? null : stat(run.cpu.filter(Number.isFinite)),
     latency: run.requests === 0 ? null : latency,
     peakMemory: usage.peak,
     ratios: { cpu: ratios(r => r.cpu), rate: ratios(r => r.rate) },
@@ -195,11 +202,13 @@ async function result(run: Running, all: readonly Running[], generator: Child): 
   };
 }
 
-function cost(run: Running, base: Running, filters: number): FilterCost {
+function cost(run: Running, base: Running, filters: number): FilterCost | null {
   const pairs = run.cpu.flatMap((cpu, i) => {
     const without = base.cpu[i];
-    return without === undefined ? [] : [[(cpu - without) / filters, without] as const];
+    const more = (cpu - without!) / filters;
+    return Number.isFinite(more) ? [[more, without!] as const] : [];
   });
+  if (pairs.length === 0) return null;
   return {
     filters,
     micros: confidence(pairs.map(([more]) => more)),

@@ -4,15 +4,20 @@ import { RequestHeaders } from '../message/headers.ts';
 import { Router } from '../proxy/router.ts';
 import type { Load } from './messages.ts';
 
+export interface FoundRoute {
+  readonly listener: ListenerConfig;
+  readonly route: RouteConfig;
+}
+
 /** The route that takes such requests, of the first listener that has one. @throws WeirError with those there are */
-export function routeOf(config: WeirConfig, { method = 'GET', path, headers = {} }: Load): RouteConfig {
+export function routeOf(config: WeirConfig, { method = 'GET', path, headers = {} }: Load): FoundRoute {
   const fields = Object.entries(headers);
   const host = fields.find(([name]) => name.toLowerCase() === 'host')?.[1] ?? '127.0.0.1';
   const request = new RequestHeaders(method, path, host, 'http', fields.flat());
   for (const listener of config.listeners) {
     const router = new Router(listener.routes.map(route => ({ config: route })));
-    const found = router.match(request)?.config;
-    if (found !== undefined) return found;
+    const route = router.match(request)?.config;
+    if (route !== undefined) return { listener, route };
   }
   const routes = config.listeners.flatMap(listed).join('; ');
   throw new WeirError(

@@ -19,6 +19,8 @@ export function serveTarget(
     process.on('message', () => process.send!(usage()));
   });
   process.on('disconnect', () => process.exit(0));
+  // Ctrl-C is for the parent, which lets go of this process.
+  process.on('SIGINT', () => {});
 }
 
 function ownUsage(): Usage {

@@ -49,7 +49,7 @@ export interface CaseResult {
   readonly latency: Latency | null;
   /** Most bytes that the proxy had resident since it started. */
   readonly peakMemory: number | null;
-  /** To the base, within the same round: machine-independent. */
+  /** To the base, within the same round: machine-independent. Zeros where one of them had no answers. */
   readonly ratios: { readonly cpu: Stat; readonly rate: Stat };
   readonly cost: FilterCost | null;
 }

@@ -1,6 +1,7 @@
 /**
  * Weir as a target. Its input is a `file`, or a configuration as `text` in which `UPSTREAM` stands for the upstream's
- * URL. Listeners get free ports.
+ * URL. Listeners get free ports
+ * of loopback.
  */
 import { loadConfig, loadConfigText } from '../config/load.ts';
 import type { UpstreamConfig, WeirConfig } from '../config/types.ts';
@@ -11,7 +12,8 @@ import { serveTarget } from './target.ts';
 export interface WeirTarget {
   readonly file?: string;
   readonly text?: string;
-  /** Only this route's chain, at the listener it belongs to: the first so many of its filters. */
+  /** Only the listener of this name, and of this route's chain the first so many filters. */
+  readonly listener?: string;
   readonly route?: string;
   readonly filters?: number;
   /** Instead of the first so many: the one at this place alone. */
@@ -40,9 +42,11 @@ function redirected(upstream: UpstreamConfig, url: string): UpstreamConfig {
 }
 
 function prepared(config: WeirConfig, target: WeirTarget, url: string): WeirConfig {
-  const { route: name, filters: count, only, realUpstreams = false } = target;
-  const listeners = config.listeners.map(listener => ({
+  const { listener: place, route: name, filters: count, only, realUpstreams = false } = target;
+  const measured = config.listeners.filter(listener => place === undefined || listener.name === place);
+  const listeners = measured.map(listener => ({
     ...listener,
+    host: '127.0.0.1',
     port: 0,
     routes: listener.routes.map(route => {
       if (route.name !== name) return route;
@@ -50,14 +54,13 @@ function prepared(config: WeirConfig, target: WeirTarget, url: string): WeirConf
       return { ...route, filters: route.filters.slice(0, count) };
     }),
   }));
-  const measured = listeners.filter(({ routes }) => name === undefined || routes.some(r => r.name === name));
   const upstreams = new Map(
     [...config.upstreams].map(([key, upstream]) => [
       key,
       realUpstreams ? upstream : redirected(upstream, url),
     ]),
   );
-  return { ...config, listeners: measured, upstreams, admin: undefined };
+  return { ...config, listeners, upstreams, admin: undefined };
 }
 
 serveTarget(async (upstream, input) => {

@@ -1,9 +1,9 @@
 import type { Load } from '../bench/messages.ts';
-import { routeOf } from '../bench/route.ts';
+import { type FoundRoute, routeOf } from '../bench/route.ts';
 import type { Case, RunOptions, Scenario, Target } from '../bench/scenario.ts';
 import type { WeirTarget } from '../bench/weir-target.ts';
 import { loadConfig } from '../config/load.ts';
-import type { RouteConfig, WeirConfig } from '../config/types.ts';
+import type { WeirConfig } from '../config/types.ts';
 import { WeirError } from '../errors.ts';
 import { exitCodes } from './exit.ts';
 
@@ -37,7 +37,8 @@ export interface BenchOptions {
 export async function bench(file: string, options: BenchOptions): Promise<number> {
   const config = loadConfig(file);
   const load = loadOf(options);
-  const route = routeOf(config, load);
+  const found = routeOf(config, load);
+  const { route } = found;
   if (route.filters.length === 0) {
     throw new WeirError(
       'BENCH_FAILED',
@@ -64,7 +65,7 @@ export async function bench(file: string, options: BenchOptions): Promise<number
     progress: (text, done) => progress.show(text, done),
   };
   try {
-    const groups = await measure([scenario(config, route, load, options)], run);
+    const groups = await measure([scenario(config, found, load, options)], run);
     progress.end();
     const title = `${file}: route ${route.name}`;
     const { json, html, threshold } = options;
@@ -97,13 +98,17 @@ function commandOf(args: readonly string[], { header }: BenchOptions): string {
 }
 
 /** Without filters, with each one alone, and with all of them. */
-function scenario(config: WeirConfig, route: RouteConfig, load: Load, options: BenchOptions): Scenario {
+function scenario(
+  { file }: WeirConfig,
+  { listener, route }: FoundRoute,
+  load: Load,
+  options: BenchOptions,
+): Scenario {
   const { realUpstreams = false } = options;
-  const { file } = config;
   const target = (name: string, part: Partial<WeirTarget>): Target => ({
     name,
     script: SCRIPT,
-    input: { file, route: route.name, realUpstreams, ...part } satisfies WeirTarget,
+    input: { file, listener: listener.name, route: route.name, realUpstreams, ...part } satisfies WeirTarget,
   });
   const expected = options.expect === undefined ? {} : { expect: [options.expect] };
   // Alone it may let pass what the whole chain answers.
@@ -111,20 +116,27 @@ function scenario(config: WeirConfig, route: RouteConfig, load: Load, options: B
   const targets: Target[] = [target(NONE, { filters: 0 })];
   const cases: Case[] = [{ name: NONE, target: NONE, load }];
   const { filters } = route;
+  const taken = new Set([NONE]);
+  // A filter may be called anything.
+  const unique = (name: string): string => {
+    if (taken.has(name)) return unique(`${name} (filter)`);
+    taken.add(name);
+    return name;
+  };
   if (filters.length > 1) {
     for (const [only, filter] of filters.entries()) {
-      const name = filters.indexOf(filter) === only ? filter : `${filter} (at place ${only + 1})`;
+      const name = unique(filters.indexOf(filter) === only ? filter : `${filter} (at place ${only + 1})`);
       targets.push(target(name, { only }));
       cases.push({ name, target: name, load: { ...load, ...either }, filters: 1 });
     }
   }
-  const whole = filters.length === 1 ? filters[0]! : `the chain of ${filters.length}`;
+  const whole = unique(filters.length === 1 ? filters[0]! : `the chain of ${filters.length}`);
   targets.push(target(whole, { filters: filters.length }));
   cases.push({ name: whole, target: whole, load: { ...load, ...expected }, filters: filters.length });
   const { method, route: path } = options;
   return {
     name: 'chain',
-    title: `${method} ${path} through route ${route.name} of ${config.file}`,
+    title: `${method} ${path} through route ${route.name} of ${file}`,
     targets,
     cases,
   };

@@ -15,7 +15,7 @@ import {
 export interface ModuleCacheOptions<C extends CompiledCode> {
   /** Makes code from bytes. Default: core modules only. */
   readonly compile?: Compile<C>;
-  /** Makes code again from what is kept of it in memory; undefined: nothing is, or it needs the bytes. Default: core modules. */
+  /** What makes code again from what is kept of it in memory; undefined: nothing is. Default: core modules. */
   readonly again?: Again<C>;
   /** Modules kept at the most. */
   readonly maxModules: number;
@@ -54,7 +54,7 @@ export type Again<C extends CompiledCode> = (
   hash: string,
   limits: EngineLimits,
   kept: KeptArtefacts,
-) => Promise<C> | undefined;
+) => (() => Promise<C>) | undefined;
 
 async function compileModule(
   { bytes, hash, limits }: Source,
@@ -172,26 +172,25 @@ export class ModuleCache<C extends CompiledCode = CompiledModule> {
   }
 
   /**
-   * Reads a file and compiles it; the file isn't asked when what it had is still in memory. `expected`: its SHA-256 in
-   * hex, or empty.
+   * Reads a file and compiles it. `expected`: its SHA-256 in hex, or empty.
    * @throws ModuleError MODULE_NOT_FOUND, MODULE_HASH_MISMATCH and those of `compile`
    */
   async load(path: string, expected: string, limits: EngineLimits, plugs: readonly Plug[] = []): Promise<C> {
-    const kept = plugs.length === 0 && expected !== '' ? await this.#inMemory(expected, limits) : undefined;
-    return kept ?? this.checked(await readModule(path, limits.moduleSize), expected, limits, plugs);
+    return this.checked(await readModule(path, limits.moduleSize), expected, limits, plugs);
   }
 
-  async #inMemory(hash: string, limits: EngineLimits): Promise<C | undefined> {
+  /** What was loaded from bytes with this hash before, as far as it is still in memory. @throws ModuleError */
+  again(hash: string, limits: EngineLimits): Promise<C> | undefined {
     const key = moduleKey(hash, limits);
     const known = this.#cache.get(key);
     if (known !== undefined) {
       this.stats.hits++;
-      return known;
+      return Promise.resolve(known);
     }
-    const again = this.#again(hash, limits, this.#artefacts);
-    if (again === undefined) return undefined;
+    const make = this.#again(hash, limits, this.#artefacts);
+    if (make === undefined) return undefined;
     this.stats.misses++;
-    return this.#fetch(key, () => again);
+    return this.#fetch(key, make);
   }
 
   /**

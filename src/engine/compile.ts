@@ -66,15 +66,16 @@ export async function compile(
   return compileRewritten(await rewrittenOf(bytes, limits, key, disk), hash, key);
 }
 
-/** Compiles a core module again of what is kept of it in memory; undefined: nothing is. @throws ModuleError */
+/** What compiles a core module again, of what is kept of it in memory; undefined: nothing is. It throws ModuleError. */
 export function compileKept(
   hash: string,
   limits: EngineLimits,
   kept: KeptArtefacts,
-): Promise<CompiledModule> | undefined {
+): (() => Promise<CompiledModule>) | undefined {
   const key = moduleKey(hash, limits);
   const artefact = kept.peek(artefactName(key));
-  return artefact && compileRewritten(rewrittenFrom(artefact), hash, key, artefact.bytes.length <= SMALL);
+  if (artefact === undefined) return undefined;
+  return () => compileRewritten(rewrittenFrom(artefact), hash, key, artefact.bytes.length <= SMALL);
 }
 
 async function compileRewritten(

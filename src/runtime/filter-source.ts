@@ -72,6 +72,9 @@ export class FilterSource {
     const { module, limits, sha256 } = this.config;
     const { cache } = this.#loader;
     try {
+      // Only what was loaded from its own file before: another filter's bytes say nothing about that.
+      const kept = this.#key === '' || plugs.length > 0 ? undefined : cache.again(this.#sha256, limits);
+      if (kept !== undefined) return await kept;
       return await (this.#bytes === undefined
         ? cache.load(module, this.#sha256, limits, plugs)
         : cache.checked(this.#bytes, this.#sha256, limits, plugs));

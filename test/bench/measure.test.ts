@@ -80,8 +80,10 @@ test('answers that are not expected are errors, with what they were', async () =
     ['either', false, ''],
     ['neither', true, 'status 503 instead of 2xx or 401'],
   ]);
-  assert.equal(group!.cases[1]!.cpu, null);
-  assert.equal(group!.cases[1]!.requests, 0);
+  const [fine, not] = group!.cases;
+  assert.deepEqual([not!.cpu, not!.rate, not!.latency, not!.requests], [null, null, null, 0]);
+  assert.deepEqual(not!.ratios.cpu, { median: 0, low: 0, high: 0 });
+  assert.equal(fine!.ratios.cpu.median, 1);
 });
 
 test('connections that end without an answer are errors', async () => {
@@ -153,6 +155,16 @@ test('a fixed rate is kept', async () => {
   assert.equal(only!.requests, 400);
   // A second has 200, its last ones are sent when three quarters of it are over.
   assert.ok(only!.rate!.median <= 300, String(only!.rate!.median));
+});
+
+test('a rate below the number of connections has fewer of them', async () => {
+  const [group] = await run(
+    [{ name: 'upstream', script: null }],
+    [{ name: 'upstream', target: 'upstream', load: { path: '/', connections: 32 } }],
+    { rate: 10 },
+  );
+  assert.equal(group!.cases[0]!.error, '');
+  assert.ok(group!.cases[0]!.requests! >= 20);
 });
 
 test('a target that can not start, or ends, is named, and no process stays behind', async () => {

@@ -24,9 +24,10 @@ const config = loadConfigText(
 );
 
 test('the route that takes a request, by path, method, host and fields, of any listener', () => {
-  assert.equal(routeOf(config, { path: '/api/x', method: 'POST' }).name, 'api');
-  assert.equal(routeOf(config, { path: '/', headers: { Host: 'www.example.com' } }).name, 'site');
-  assert.equal(routeOf(config, { path: '/', headers: { 'x-beta': '1' } }).name, 'beta');
+  assert.equal(routeOf(config, { path: '/api/x', method: 'POST' }).route.name, 'api');
+  assert.equal(routeOf(config, { path: '/', headers: { Host: 'www.example.com' } }).route.name, 'site');
+  const { listener, route } = routeOf(config, { path: '/', headers: { 'x-beta': '1' } });
+  assert.deepEqual([listener.name, route.name], ['listener-2', 'beta']);
 });
 
 test('when none does, the error has those there are', () => {

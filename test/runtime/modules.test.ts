@@ -3,6 +3,7 @@ import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { sha256 } from '../../src/engine/compile.ts';
 import { collectGarbage } from '../support/garbage.ts';
 import { metric } from '../support/metrics.ts';
 import { get, header } from '../support/raw-client.ts';
@@ -128,6 +129,22 @@ test('an evicted module that was there twice comes back from memory: its file is
     assert.deepEqual([answer.status, header(answer, 'x-frame-options')], [200, 'SAMEORIGIN']);
   }
   assert.equal(await misses(), before + 4);
+});
+
+test('a hash that another filter was loaded by does not stand for the bytes of a file', async t => {
+  const [a, b, c] = await modules(await folder(t), 3);
+  const { port, log } = await startTestWeir(t, {
+    filters: named([
+      { module: a! },
+      { module: b! },
+      { module: c!, preload: false, sha256: sha256(await readFile(a!)) },
+    ]),
+    routes: routes(3),
+    modules: { cache: { maxModules: 1, directory: false } },
+  });
+  for (const path of ['/0', '/1', '/0', '/1']) assert.equal((await get(port, path)).status, 200);
+  assert.equal((await get(port, '/2')).status, 503);
+  assert.ok(log.at('error').some(l => l.message.includes('the configuration demands')));
 });
 
 test('plugs that changed on disk since they were first loaded are not taken silently', async t => {

@@ -1,5 +1,5 @@
 import { getCompileCacheDir } from 'node:module';
-import { extname } from 'node:path';
+import { dirname, extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { PluginError } from '../../errors.ts';
 import { ownThread } from './cpu-time.ts';
@@ -141,7 +141,8 @@ export class Interrupter {
         workerData: this.#assignment,
         resourceLimits: RESOURCES,
         execArgv: [],
-        env: code === undefined ? {} : { NODE_COMPILE_CACHE: code },
+        // Node adds a folder of its version to what it is told.
+        env: code === undefined ? {} : { NODE_COMPILE_CACHE: dirname(code) },
         stdin: false,
         stdout: true,
         stderr: true,
