@@ -8,7 +8,7 @@
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { measure } from '../src/bench/measure.ts';
-import { deliver, readReport, report } from '../src/bench/output.ts';
+import { checkPlaces, deliver, readReport, report } from '../src/bench/output.ts';
 import { Progress } from '../src/bench/progress.ts';
 import { ratiosOnly } from '../src/bench/report/ratios.ts';
 import type { RunOptions, Scenario } from '../src/bench/scenario.ts';
@@ -127,7 +127,7 @@ const run: RunOptions = {
   warmUp: number('warm-up', given['warm-up'] ?? (given.quick ? '1' : '6'), 0.1),
   slice: number('slice', given.slice ?? (given.quick ? '0.3' : '1'), 0.05),
   connections: Math.round(number('connections', given.connections, 1)),
-  rate: number('rate', given.rate, 0),
+  rate: Math.round(number('rate', given.rate, 0)),
   responseBody: 512,
   progress: (text, done) => progress.show(text, done),
 };
@@ -138,6 +138,7 @@ if (given.baseline && names !== undefined) fail('--baseline holds all scenarios:
 try {
   // Before minutes are spent.
   const old = given.compare === undefined ? undefined : await readReport(given.compare);
+  await checkPlaces(given.json, given.html);
   if (missing !== '') process.stderr.write(`nginx is left out: ${missing}\n`);
   const groups = await measure(
     chosen.map(([, , make]) => make()),

@@ -26,6 +26,10 @@ if (values.help) {
 }
 const minutes = Number(values.minutes);
 const connections = Number(values.connections);
+if (!(minutes > 0) || !(connections >= 1)) {
+  console.error('--minutes and --connections are numbers above 0');
+  process.exit(2);
+}
 /** Share that memory may have grown by. */
 const MOST = 0.05;
 /** Requests between two looks: about a second. */

@@ -7,6 +7,9 @@ import { WeirError } from '../errors.ts';
  */
 const EXEC = ['--disable-warning=DEP0060', '--no-memory-reducer'];
 
+/** ms after which a process that should end is made to. */
+const HANGS = 5000;
+
 /** A process of the benchmark that answers one message at a time. */
 export class Child {
   readonly #process: ChildProcess;
@@ -17,6 +20,8 @@ export class Child {
   constructor(name: string, script: URL) {
     this.#name = name;
     this.#process = fork(script, { execArgv: EXEC, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+    // A message that can't be sent: its end, which comes, says more.
+    this.#process.on('error', () => {});
     this.#process.once('exit', (code, signal) => {
       this.#ended = signal ?? `exit code ${code}`;
     });
@@ -58,6 +63,8 @@ export class Child {
     if (this.#ended !== undefined) return;
     const gone = new Promise(resolve => this.#process.once('exit', resolve));
     if (this.#process.connected) this.#process.disconnect();
+    const killer = setTimeout(() => this.#process.kill('SIGKILL'), HANGS);
     await gone;
+    clearTimeout(killer);
   }
 }

@@ -7,8 +7,6 @@ import { websocketLoad } from './websocket-load.ts';
 
 /** ms between autocannon's looks whether it is done. */
 const SAMPLE = 20;
-/** At a fixed rate autocannon sends each second's requests at its beginning: as many parts begin at other moments. */
-const PARTS = 20;
 /** Requests that a connection of a Zipf load repeats. */
 const ZIPF_LENGTH = 400;
 
@@ -35,6 +33,37 @@ function zipf(prefix: string, count: number, next: () => number): { path: string
   });
 }
 
+/** What autocannon 9 keeps of the rate of a connection (lib/httpClient.js); its types don't know it. */
+interface PacedClient {
+  rateInterval: NodeJS.Timeout | undefined;
+  reqsMadeThisSecond: number;
+  paused: boolean;
+  readonly destroyed: boolean;
+  _doRequest(): void;
+}
+
+/**
+ * autocannon sends all requests of a second at its beginning, one after the other: the rest of the second nothing is
+ * asked, and what the proxy does then nobody sees. Here a connection has one request in each `interval` ms, and
+ * connections are `offset` ms apart.
+ */
+function pace(client: PacedClient, interval: number, offset: number): void {
+  const tick = () => {
+    client.reqsMadeThisSecond = 0;
+    if (!client.paused) return;
+    client.paused = false;
+    client._doRequest();
+  };
+  // Its own timer is set after this.
+  setImmediate(() => {
+    clearInterval(client.rateInterval);
+    client.rateInterval = undefined;
+  });
+  setTimeout(() => {
+    if (!client.destroyed) client.rateInterval = setInterval(tick, interval);
+  }, offset);
+}
+
 class Slice {
   answers = 0;
   errors = 0;
@@ -51,22 +80,11 @@ class Slice {
   }
 
   async run(): Promise<LoadResult> {
-    const { rate, connections, amount } = this.#request;
-    const parts = rate === 0 ? 1 : Math.max(1, Math.min(PARTS, connections, Math.floor(rate / PARTS)));
-    let asked = 0;
-    await Promise.all(
-      Array.from({ length: parts }, async (_, i) => {
-        const pace = share(rate, parts, i);
-        // autocannon makes no more connections than requests in a second.
-        const most = share(connections, parts, i);
-        const own = rate === 0 ? most : Math.min(most, pace);
-        // Each connection has at least one.
-        const requests = Math.max(share(amount, parts, i), own);
-        asked += requests;
-        await new Promise(resolve => setTimeout(resolve, (1000 / parts) * i));
-        await this.#fire(own, requests, pace, i);
-      }),
-    );
+    const { rate, amount } = this.#request;
+    // No connection has less than a request in a second, nor in all.
+    const connections = Math.min(this.#request.connections, rate === 0 ? Number.POSITIVE_INFINITY : rate);
+    const asked = Math.max(amount, connections);
+    await this.#fire(connections, asked, rate === 0 ? 0 : (1000 * connections) / rate);
     const lost = asked - this.answers - this.errors;
     if (lost > 0) {
       const late = `no answer within ${this.#request.patience} s`;
@@ -81,13 +99,17 @@ class Slice {
     };
   }
 
-  /** One autocannon; `seed` makes each one's Zipf load another one. */
-  #fire(connections: number, amount: number, rate: number, seed: number): Promise<void> {
+  /** `interval`: ms between two requests of a connection; 0: none. */
+  #fire(connections: number, amount: number, interval: number): Promise<void> {
     const { url, load } = this.#request;
     const { bodySize = 0, headers, method, zipf: paths } = load;
-    const next = random(seed + 1);
-    // ms; autocannon gives each connection so many requests in a second.
-    const interval = rate === 0 ? 0 : (1000 * connections) / rate;
+    const next = random(1);
+    let clients = 0;
+    const setupClient = (client: autocannon.Client) => {
+      if (paths !== undefined) client.setRequests(zipf(load.path, paths, next));
+      if (interval > 0)
+        pace(client as unknown as PacedClient, interval, (interval * clients++) / connections);
+    };
     return new Promise((resolve, reject) => {
       const options: autocannon.Options = {
         url: url + (paths === undefined ? load.path : '/'),
@@ -95,13 +117,12 @@ class Slice {
         amount,
         timeout: this.#request.patience,
         sampleInt: SAMPLE,
+        setupClient,
         ...(method !== undefined && { method: method as autocannon.Request['method'] }),
         ...(headers !== undefined && { headers }),
         ...(bodySize > 0 && { body: body(bodySize) }),
-        ...(rate > 0 && { overallRate: rate }),
-        ...(paths !== undefined && {
-          setupClient: client => client.setRequests(zipf(load.path, paths, next)),
-        }),
+        // One for each connection at a time: `pace` says how often.
+        ...(interval > 0 && { overallRate: connections }),
       };
       const timer = setTimeout(() => {
         this.#late = true;
@@ -138,11 +159,6 @@ class Slice {
     if (this.errors === 0) this.error = error;
     this.errors += count;
   }
-}
-
-/** Part `i` of so many whole ones. */
-function share(total: number, parts: number, i: number): number {
-  return Math.floor(total / parts) + (i < total % parts ? 1 : 0);
 }
 
 /** The same text again and again, which a rewriting filter finds something in now and then. */

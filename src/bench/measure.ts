@@ -15,6 +15,10 @@ const PROBE = 5;
 const WARM = 20_000;
 /** In place of ratios, where a case or its base had no answers. */
 const NOTHING: Stat = { median: 0, low: 0, high: 0 };
+/** Seconds of a slice at a fixed rate, at least: below that its beginning counts too much. */
+const LEAST_FIXED = 2;
+/** Share of a fixed rate that counts as reached. */
+const REACHED = 0.8;
 /** A slice may take so many times as long as it should, and so many seconds more. */
 const PATIENCE = { times: 5, seconds: 10 };
 /** Most requests in one slice, whatever the rate. */
@@ -85,6 +89,14 @@ class Running {
     const measured = result.answers > 0;
     this.cpu.push(measured ? (after.cpu - before.cpu) / result.answers : Number.NaN);
     this.rate.push(measured ? this.#pace : Number.NaN);
+  }
+
+  /** Latencies at a rate mean nothing when it wasn't reached. */
+  expectRate(rate: number): void {
+    const reached = stat(this.rate.filter(Number.isFinite)).median;
+    if (rate === 0 || this.case.load.websocket !== undefined || !(reached < rate * REACHED)) return;
+    if (this.errors === 0) this.error = `only ${Math.round(reached)} requests per second of ${rate}`;
+    this.errors++;
   }
 }
 
@@ -160,12 +172,15 @@ async function group(
       const first = round % running.length;
       for (const run of [...running.slice(first), ...running.slice(0, first)]) {
         progress(`round ${round} of ${rounds}: ${run.case.name}`, spent / seconds);
-        await run.slice(generator, slice, rate, run.case.name);
+        await run.slice(generator, rate > 0 ? Math.max(slice, LEAST_FIXED) : slice, rate, run.case.name);
         spent += slice;
       }
     }
     const cases: CaseResult[] = [];
-    for (const run of running) cases.push(await result(run, running, generator));
+    for (const run of running) {
+      run.expectRate(rate);
+      cases.push(await result(run, running, generator));
+    }
     const { name, title, unit = 'request' } = scenario;
     return { name, title, unit, fixedRate: rate, cases };
   } finally {

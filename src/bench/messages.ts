@@ -1,5 +1,3 @@
-import type { Latency } from './types.ts';
-
 /** To a target, once, first: where its upstream is. Its answer is `Ready`. */
 export interface Start {
   readonly upstream: string;
@@ -69,5 +67,3 @@ export interface LoadResult {
 export interface LatencyRequest {
   readonly latencyOf: string;
 }
-
-export type LatencyAnswer = Latency;

@@ -1,5 +1,6 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { access, constants, readFile, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
+import { dirname } from 'node:path';
 import { WeirError } from '../errors.ts';
 import { compare, comparisonText } from './report/compare.ts';
 import { reportHtml } from './report/html.ts';
@@ -16,6 +17,19 @@ export interface OutputOptions {
   readonly compare?: Report;
   /** Share by which a figure must be worse to count as slower: 0.1 is 10 %. */
   readonly threshold: number;
+}
+
+/** @throws WeirError when the folder of one of these files isn't there: before minutes are spent */
+export async function checkPlaces(...files: readonly (string | undefined)[]): Promise<void> {
+  for (const file of files) {
+    if (file === undefined) continue;
+    try {
+      await access(dirname(file), constants.W_OK);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      throw new WeirError('BENCH_FAILED', `${file}: can't be written there (${code})`, { cause: error });
+    }
+  }
 }
 
 export function report(

@@ -46,13 +46,14 @@ export async function bench(file: string, options: BenchOptions): Promise<number
     );
   }
   // Only now: nobody else needs autocannon.
-  const [{ measure }, { deliver, readReport, report }, { Progress }] = await Promise.all([
+  const [{ measure }, { checkPlaces, deliver, readReport, report }, { Progress }] = await Promise.all([
     import('../bench/measure.ts'),
     import('../bench/output.ts'),
     import('../bench/progress.ts'),
   ]);
   // Before minutes are spent.
   const old = options.compare === undefined ? undefined : await readReport(options.compare);
+  await checkPlaces(options.json, options.html);
   const progress = new Progress();
   const { rounds, slice, warmUp, connections, rate, responseBody } = options;
   const run: RunOptions = {
@@ -111,10 +112,10 @@ function scenario(
     input: { file, listener: listener.name, route: route.name, realUpstreams, ...part } satisfies WeirTarget,
   });
   const expected = options.expect === undefined ? {} : { expect: [options.expect] };
-  // Alone it may let pass what the whole chain answers.
+  // The upstream may answer what the whole chain does, and one filter alone let it pass.
   const either = options.expect === undefined ? {} : { expect: [2, options.expect] };
   const targets: Target[] = [target(NONE, { filters: 0 })];
-  const cases: Case[] = [{ name: NONE, target: NONE, load }];
+  const cases: Case[] = [{ name: NONE, target: NONE, load: { ...load, ...either } }];
   const { filters } = route;
   const taken = new Set([NONE]);
   // A filter may be called anything.
@@ -136,15 +137,23 @@ function scenario(
   const { method, route: path } = options;
   return {
     name: 'chain',
-    title: `${method} ${path} through route ${route.name} of ${file}`,
+    title: `${method} ${path} through route ${route.name} of ${file}${sizes(options)}`,
     targets,
     cases,
   };
 }
 
+const sizes = ({ body, responseBody }: BenchOptions) =>
+  `${body > 0 ? `, bodies of ${body} bytes` : ''}, answers of ${responseBody} bytes`;
+
 function loadOf({ route, method, header, body }: BenchOptions): Load {
-  const headers = Object.fromEntries(
-    header.map(line => [line.slice(0, line.indexOf(':')).trim(), line.slice(line.indexOf(':') + 1).trim()]),
-  );
+  const headers: Record<string, string> = {};
+  for (const line of header) {
+    const name = line.slice(0, line.indexOf(':')).toLowerCase();
+    const value = line.slice(line.indexOf(':') + 1).trim();
+    // RFC 9110 section 5.3, and RFC 6265 section 5.4.
+    const before = headers[name];
+    headers[name] = before === undefined ? value : `${before}${name === 'cookie' ? '; ' : ', '}${value}`;
+  }
   return { path: route, method, headers, bodySize: body };
 }

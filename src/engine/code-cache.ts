@@ -18,11 +18,23 @@ export function keepCode(directory: string, user = process.geteuid?.()): boolean
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     // The real path, once: a link that is changed later leads nowhere else.
     const real = realpathSync(folder);
-    if (!trusted(path.dirname(real), user) || !trusted(real, user)) return false;
+    if (!trusted(real, user) || !trusted(path.dirname(real), user) || !reachedSafely(real, user))
+      return false;
     return enableCompileCache(real).directory !== undefined;
   } catch {
     return false;
   }
+}
+
+/** Nobody else can put another folder in its place: what Node reads from there later it doesn't look at. */
+function reachedSafely(folder: string, user: number | undefined): boolean {
+  if (user === undefined) return true;
+  for (let at = path.dirname(folder); at !== path.dirname(at); at = path.dirname(at)) {
+    const { uid, mode } = lstatSync(path.dirname(at));
+    // In a sticky directory, such as /tmp, names belong to who made them.
+    if ((uid !== user && uid !== 0) || ((mode & 0o022) !== 0 && (mode & 0o1000) === 0)) return false;
+  }
+  return true;
 }
 
 function trusted(directory: string, user: number | undefined): boolean {

@@ -152,9 +152,29 @@ test('a fixed rate is kept', async () => {
   assert.equal(group!.fixedRate, 200);
   const [only] = group!.cases;
   assert.equal(only!.error, '');
-  assert.equal(only!.requests, 400);
-  // A second has 200, its last ones are sent when three quarters of it are over.
-  assert.ok(only!.rate!.median <= 300, String(only!.rate!.median));
+  // Two rounds of two seconds.
+  assert.equal(only!.requests, 800);
+  assert.ok(only!.rate!.median <= 220, String(only!.rate!.median));
+});
+
+test('at a fixed rate, a tenth of the time in which nothing is answered shows in the latencies', async () => {
+  const stalls = script(
+    'stalls',
+    'globalThis.stall ??= setInterval(() => { for (const end = Date.now() + 100; Date.now() < end; ); }, 1000); res.end();',
+  );
+  const cases = [{ name: 'stalls', target: 'stalls', load: { path: '/' } }];
+  const [group] = await run([stalls], cases, { rate: 200 });
+  const { p99, p50 } = group!.cases[0]!.latency!;
+  assert.ok(p99 > 50, String(p99));
+  assert.ok(p50 < 50, String(p50));
+});
+
+test('a rate that is not reached is an error', async () => {
+  const slow = script('slow', 'setTimeout(() => res.end(), 100);');
+  const cases = [{ name: 'slow', target: 'slow', load: { path: '/' } }];
+  const [group] = await run([slow], cases, { rate: 200 });
+  // Four connections with ten each.
+  assert.match(group!.cases[0]!.error, /^only [34][0-9] requests per second of 200$/);
 });
 
 test('a rate below the number of connections has fewer of them', async () => {

@@ -93,6 +93,8 @@ function settings(old: Report, now: Report): string[] {
     ['platform', old.machine.platform, now.machine.platform],
     ['CPUs', old.machine.cpus, now.machine.cpus],
     ['connections', old.connections, now.connections],
+    ['rounds', old.rounds, now.rounds],
+    ['seconds of a slice', old.slice, now.slice],
   ];
   return pairs
     .filter(([, before, after]) => before !== after)
@@ -101,6 +103,7 @@ function settings(old: Report, now: Report): string[] {
 
 function compareGroup(draft: Draft, old: GroupResult | undefined, now: GroupResult): void {
   if (old !== undefined) {
+    if (old.title !== now.title) draft.notes.push(`${now.name}: ${old.title} before, ${now.title} now`);
     draft.added.push(...missing(now, old));
     if (old.fixedRate !== now.fixedRate) {
       draft.notes.push(`${now.name}: ${rateText(old.fixedRate)} before, ${rateText(now.fixedRate)} now`);
