@@ -2,6 +2,7 @@
 import autocannon from 'autocannon';
 import { Latencies } from './latencies.ts';
 import type { LatencyRequest, Load, LoadRequest, LoadResult } from './messages.ts';
+import { type PacedClient, Pacer } from './pacer.ts';
 import { random } from './statistics.ts';
 import { websocketLoad } from './websocket-load.ts';
 
@@ -31,37 +32,6 @@ function zipf(prefix: string, count: number, next: () => number): { path: string
     const at = next() * sums.at(-1)!;
     return { path: `${prefix}/${sums.findIndex(sum => sum > at)}` };
   });
-}
-
-/** What autocannon 9 keeps of the rate of a connection (lib/httpClient.js); its types don't know it. */
-interface PacedClient {
-  rateInterval: NodeJS.Timeout | undefined;
-  reqsMadeThisSecond: number;
-  paused: boolean;
-  readonly destroyed: boolean;
-  _doRequest(): void;
-}
-
-/**
- * autocannon sends all requests of a second at its beginning, one after the other: the rest of the second nothing is
- * asked, and what the proxy does then nobody sees. Here a connection has one request in each `interval` ms, and
- * connections are `offset` ms apart.
- */
-function pace(client: PacedClient, interval: number, offset: number): void {
-  const tick = () => {
-    client.reqsMadeThisSecond = 0;
-    if (!client.paused) return;
-    client.paused = false;
-    client._doRequest();
-  };
-  // Its own timer is set after this.
-  setImmediate(() => {
-    clearInterval(client.rateInterval);
-    client.rateInterval = undefined;
-  });
-  setTimeout(() => {
-    if (!client.destroyed) client.rateInterval = setInterval(tick, interval);
-  }, offset);
 }
 
 class Slice {
@@ -104,11 +74,10 @@ class Slice {
     const { url, load } = this.#request;
     const { bodySize = 0, headers, method, zipf: paths } = load;
     const next = random(1);
-    let clients = 0;
+    const pacer = interval === 0 ? undefined : new Pacer(interval, connections);
     const setupClient = (client: autocannon.Client) => {
       if (paths !== undefined) client.setRequests(zipf(load.path, paths, next));
-      if (interval > 0)
-        pace(client as unknown as PacedClient, interval, (interval * clients++) / connections);
+      pacer?.add(client as unknown as PacedClient);
     };
     return new Promise((resolve, reject) => {
       const options: autocannon.Options = {
@@ -121,8 +90,8 @@ class Slice {
         ...(method !== undefined && { method: method as autocannon.Request['method'] }),
         ...(headers !== undefined && { headers }),
         ...(bodySize > 0 && { body: body(bodySize) }),
-        // One for each connection at a time: `pace` says how often.
-        ...(interval > 0 && { overallRate: connections }),
+        // One for each connection at a time: the pacer says how often.
+        ...(pacer !== undefined && { overallRate: connections }),
       };
       const timer = setTimeout(() => {
         this.#late = true;
@@ -130,6 +99,7 @@ class Slice {
       }, this.#request.patience * 1000);
       const instance = autocannon(options, (error, result) => {
         clearTimeout(timer);
+        pacer?.end();
         if (error) {
           reject(error);
           return;
@@ -138,15 +108,22 @@ class Slice {
         if (errors > 0) this.#failed(errors, 'a connection failed, or an answer took too long');
         resolve();
       });
-      instance.on('response', (_client, status, _bytes, ms) => this.#answered(load, status, ms, interval));
+      const connected = new WeakSet<autocannon.Client>();
+      instance.on('response', (client, status, _bytes, ms) => {
+        // The first one waits for connections to be made, and for autocannon to set up all of them.
+        const first = !connected.has(client);
+        if (first) connected.add(client);
+        this.#answered(load, status, first ? -1 : ms, interval);
+      });
     });
   }
 
+  /** `ms`: below 0, not to be recorded. */
   #answered({ expect = ANY_2XX }: Load, status: number, ms: number, interval: number): void {
     this.#last = performance.now();
     if (expect.includes(status) || (status >= 200 && status < 300 && expect.includes(2))) {
       this.answers++;
-      this.#latencies.record(ms, interval);
+      if (ms >= 0) this.#latencies.record(ms, interval);
       return;
     }
     this.#failed(

@@ -48,11 +48,12 @@ function phasesText(phases: Phases | null): string {
 }
 
 function notesOf(
-  { name, kind, memory, phases, bufferedBody, isolation, dryRun }: FilterReport,
+  { name, kind, memory, phases, bufferedBody, isolation, dryRun, reachesOut }: FilterReport,
   logged: (filter: string, message: string) => readonly string[],
 ): string[] {
   const notes: string[] = [];
   if (kind === 'handler') notes.push('no dry run: a wasi:http handler may send requests of its own');
+  if (reachesOut) notes.push('no dry run: it may write into directories or connect to others (capabilities)');
   if (isolation === 'request') notes.push('memory is of one VM: each request has one (isolation: request)');
   if (phases !== null && (phases.requestBody || phases.responseBody))
     notes.push(`bodies ${bodiesText(phases, bufferedBody)}`);

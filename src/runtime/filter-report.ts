@@ -27,6 +27,8 @@ export interface FilterReport {
   readonly startMillis: number;
   /** Null: there was none. */
   readonly dryRun: DryRun | null;
+  /** It may write into directories or connect to others: a dry run would, too. */
+  readonly reachesOut: boolean;
 }
 
 const REQUESTS = 1000;
@@ -57,12 +59,14 @@ async function reportOf(
   plugin: RegisteredPlugin,
   options: { log: Log; requests: number; time: number } | undefined,
 ): Promise<FilterReport> {
-  const { name, limits, isolation } = config;
+  const { name, limits, isolation, capabilities } = config;
+  const reachesOut =
+    capabilities.tcp.length > 0 || capabilities.directories.some(({ access }) => access === 'write');
   const handles = plugin.takeOver !== undefined;
   const code = await codeOfFiles(await filesOf(config));
   const started = memoryOf(plugin);
   const dry =
-    options === undefined || handles
+    options === undefined || handles || reachesOut
       ? null
       : await dryRun(plugin, { ...options, isolated: isolation === 'request' });
   return {
@@ -76,6 +80,7 @@ async function reportOf(
     loadMillis: rounded(times.load),
     startMillis: rounded(times.start),
     dryRun: dry,
+    reachesOut,
   };
 }
 

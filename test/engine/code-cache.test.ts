@@ -49,6 +49,18 @@ test('a directory that others may write to is left alone', async t => {
   assert.deepEqual(files(directory), []);
 });
 
+test('a directory that somebody else could put another one in the place of is left alone', async t => {
+  const open = join(folder(t), 'open');
+  mkdirSync(open);
+  chmodSync(open, 0o777);
+  const directory = join(open, 'home', 'weir');
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  assert.equal(await keeps(directory), false);
+  // In a sticky one only its owner can.
+  chmodSync(open, 0o1777);
+  assert.equal(await keeps(directory), true);
+});
+
 test('a directory of somebody else is left alone', { skip: process.geteuid?.() === 0 }, async t => {
   const directory = folder(t);
   assert.equal(await keeps(directory, {}, '1'), false);

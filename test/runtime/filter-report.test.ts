@@ -94,6 +94,22 @@ test('components, plugs included, and a handler, which is sent nothing', async (
   assert.ok(greeter!.code.size > 0 && greeter!.memory.now > 0);
 });
 
+test('a filter that may write or connect is sent nothing: it would do it', async t => {
+  const directory = mkdtempSync(join(tmpdir(), 'weir-granted-'));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const module = 'filters/rust/add-header-component/add-header-component.wasm';
+  const config = { response: { set: { 'x-a': '1' } } };
+  const grant = (access: 'read' | 'write') => ({ directories: [{ host: directory, guest: '/data', access }] });
+  const [reads, writes, connects] = await reports({
+    reads: { module, config, capabilities: grant('read') },
+    writes: { module, config, capabilities: grant('write') },
+    connects: { module, config, capabilities: { tcp: ['127.0.0.1:1'] } },
+  });
+  assert.deepEqual([reads!.reachesOut, reads!.dryRun?.kind], [false, 'passes']);
+  assert.deepEqual([writes!.reachesOut, writes!.dryRun], [true, null]);
+  assert.deepEqual([connects!.reachesOut, connects!.dryRun], [true, null]);
+});
+
 test('what happens in place of a request that passes', async () => {
   const cases: readonly [name: string, input: FilterInput, kind: string, details: RegExp][] = [
     ['traps', filter('traps', 'unreachable'), 'fails', /^proxy_on_request_headers: trap: unreachable$/],
