@@ -19,7 +19,10 @@ test('each filter of a route alone, and the whole chain', async () => {
   const { code, stdout, stderr } = await weir(args);
   assert.equal(code, 0, stderr);
   const report: Report = JSON.parse(readFileSync(json, 'utf8'));
-  assert.match(report.command, /^weir bench config\/weir\.yaml .* -H 'x-one: \.\.\.' '--header=x-two: \.\.\.' --json /);
+  assert.match(
+    report.command,
+    /^weir bench config\/weir\.yaml .* -H 'x-one: \.\.\.' '--header=x-two: \.\.\.' --json /,
+  );
   const [group] = report.groups;
   const found = group!.cases.map(({ name, filters, errors }) => [name, filters, errors]);
   assert.deepEqual(found, [

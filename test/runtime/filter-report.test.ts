@@ -99,7 +99,9 @@ test('a filter that may write or connect is sent nothing: it would do it', async
   t.after(() => rmSync(directory, { recursive: true }));
   const module = 'filters/rust/add-header-component/add-header-component.wasm';
   const config = { response: { set: { 'x-a': '1' } } };
-  const grant = (access: 'read' | 'write') => ({ directories: [{ host: directory, guest: '/data', access }] });
+  const grant = (access: 'read' | 'write') => ({
+    directories: [{ host: directory, guest: '/data', access }],
+  });
   const [reads, writes, connects] = await reports({
     reads: { module, config, capabilities: grant('read') },
     writes: { module, config, capabilities: grant('write') },
