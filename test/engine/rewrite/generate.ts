@@ -134,7 +134,10 @@ class Generator {
 
   #statements(depth: number): number[] {
     const out: number[] = [];
-    for (let n = this.#c.pick(5); n > 0; n--) out.push(...this.#statement(depth));
+    for (let n = this.#c.pick(5); n > 0; n--) {
+      // One by one: padding nested deep is more than a call has room for.
+      for (const byte of this.#statement(depth)) out.push(byte);
+    }
     return out;
   }
 
