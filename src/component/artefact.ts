@@ -22,13 +22,13 @@ function nameOf(hash: string, waits: boolean): string {
   return `${hash}.jco${JCO_VERSION}-${waits ? 'jspi' : 'sync'}${GLUE}`;
 }
 
-/** What an earlier process transpiled from bytes with that SHA-256. Never throws. */
+/** What was transpiled before from bytes with that SHA-256. Never throws. */
 export async function keptComponent(
-  disk: Artefacts,
+  artefacts: Artefacts,
   hash: string,
   waits: boolean,
 ): Promise<KeptComponent | undefined> {
-  const kept = await disk.get(nameOf(hash, waits));
+  const kept = await artefacts.get(nameOf(hash, waits));
   if (kept === undefined) return undefined;
   const { glue, code, cores } = kept.facts as Facts;
   let at = 0;
@@ -45,7 +45,7 @@ export async function keptComponent(
 
 /** Keeps a transpiled component for the next process. Never throws. */
 export async function keepComponent(
-  disk: Artefacts,
+  artefacts: Artefacts,
   hash: string,
   waits: boolean,
   component: KeptComponent,
@@ -57,7 +57,7 @@ export async function keepComponent(
     code: code.length,
     cores: cores.map(({ name, bytes }) => ({ name, size: bytes.length })),
   };
-  await disk.put(nameOf(hash, waits), {
+  await artefacts.put(nameOf(hash, waits), {
     facts,
     bytes: Buffer.concat([glue, code, ...cores.map(core => core.bytes)]),
   });

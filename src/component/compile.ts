@@ -76,18 +76,18 @@ interface Planned {
 }
 
 /**
- * The road of a component: read its types, transpile (or take what an earlier process wrote to `disk`), then each of its
+ * The road of a component: read its types, transpile (or take what is there in `artefacts`), then each of its
  * core modules through the engine. `limits.memory` is for all of them together.
  * @throws ModuleError MODULE_WIT: it is of no world of Weir's, or plugs don't fit; MODULE_IMPORT_UNKNOWN; and those of
  * the engine's `compile`
  */
 export async function compileComponent(
   source: ComponentSource,
-  disk: Artefacts | undefined,
+  artefacts: Artefacts | undefined,
 ): Promise<CompiledComponent> {
   const { hash, limits, key } = source;
   const { world, plan } = planOf(source);
-  const apart = await Promise.all(plan.map(part => about(part, throughDisk(part, disk))));
+  const apart = await Promise.all(plan.map(part => about(part, keptOrTranspiled(part, artefacts))));
   const shares = sharesOf(
     apart.flatMap(({ cores }) => cores.map(core => core.bytes)),
     limits,
@@ -95,7 +95,7 @@ export async function compileComponent(
   const parts = await Promise.all(
     plan.map((part, i) => {
       const own = shares.splice(0, apart[i]!.cores.length);
-      return about(part, partOf(part, apart[i]!, own, disk));
+      return about(part, partOf(part, apart[i]!, own, artefacts));
     }),
   );
   const sizes = parts.flatMap(({ cores }) => [...cores.values()].map(core => core.size));
@@ -107,19 +107,19 @@ async function partOf(
   { bytes, hash, wit, links, waits }: Planned,
   { glue: text, code, cores }: TakenApart,
   shares: readonly Share[],
-  disk: Artefacts | undefined,
+  artefacts: Artefacts | undefined,
 ): Promise<Part> {
   const compiled = await Promise.all(
     cores.map(({ bytes }, i) => {
       // The small ones that put others together are rewritten faster than read.
-      const kept = bytes.length < SMALL ? undefined : disk;
+      const kept = bytes.length < SMALL ? undefined : artefacts;
       return compile(bytes, sha256(bytes), shares[i]!.limits, kept);
     }),
   );
   for (const { module } of compiled) checkNames(module);
   const glue = new Glue(text, waits, code);
-  if (code === undefined && disk !== undefined) {
-    await keepComponent(disk, hash, waits, { glue: text, code: glue.code(), cores });
+  if (code === undefined && artefacts !== undefined) {
+    await keepComponent(artefacts, hash, waits, { glue: text, code: glue.code(), cores });
   }
   return {
     wit,
@@ -201,15 +201,15 @@ function inPlug(plug: string, error: unknown): unknown {
 
 /** A component that jco took apart. */
 interface TakenApart extends Transpiled {
-  /** What an earlier process kept of V8's code of the glue; undefined: nothing was kept of the component. */
+  /** What was kept of V8's code of the glue; undefined: nothing was kept of the component. */
   readonly code?: Uint8Array;
 }
 
-async function throughDisk(
+async function keptOrTranspiled(
   { bytes, hash, waits }: Planned,
-  disk: Artefacts | undefined,
+  artefacts: Artefacts | undefined,
 ): Promise<TakenApart> {
-  return (await (disk && keptComponent(disk, hash, waits))) ?? transpile(bytes, waits);
+  return (await (artefacts && keptComponent(artefacts, hash, waits))) ?? transpile(bytes, waits);
 }
 
 /** What one core module may take. */

@@ -47,7 +47,10 @@ export interface Plug {
 }
 
 /** @throws ModuleError */
-export type Compile<C extends CompiledCode> = (source: Source, disk: Artefacts | undefined) => Promise<C>;
+export type Compile<C extends CompiledCode> = (
+  source: Source,
+  artefacts: Artefacts | undefined,
+) => Promise<C>;
 
 /** @throws ModuleError */
 export type Again<C extends CompiledCode> = (
@@ -58,9 +61,9 @@ export type Again<C extends CompiledCode> = (
 
 async function compileModule(
   { bytes, hash, limits }: Source,
-  disk: Artefacts | undefined,
+  artefacts: Artefacts | undefined,
 ): Promise<CompiledModule> {
-  return compile(bytes, hash, limits, disk);
+  return compile(bytes, hash, limits, artefacts);
 }
 
 /** The bytes of a file that has `most` at the most. @throws ModuleError MODULE_NOT_FOUND, MODULE_LIMIT */

@@ -49,7 +49,7 @@ export function moduleKey(hash: string, { memory, tableElements, functionSize }:
 }
 
 /**
- * The road of a core module: identify, rewrite (or take what an earlier process wrote to `disk`), compile. V8 compiles
+ * The road of a core module: identify, rewrite (or take what is there in `artefacts`), compile. V8 compiles
  * off the main thread, as far as it does that.
  * @throws ModuleError MODULE_NOT_WASM, MODULE_MALFORMED, MODULE_UNSUPPORTED, MODULE_LIMIT
  */
@@ -57,13 +57,13 @@ export async function compile(
   bytes: Uint8Array,
   hash: string,
   limits: EngineLimits,
-  disk?: Artefacts,
+  artefacts?: Artefacts,
 ): Promise<CompiledModule> {
   if (identify(bytes) === 'component') {
     throw new ModuleError('MODULE_UNSUPPORTED', 'this is a component, where a core module was expected');
   }
   const key = moduleKey(hash, limits);
-  return compileRewritten(await rewrittenOf(bytes, limits, key, disk), hash, key);
+  return compileRewritten(await rewrittenOf(bytes, limits, key, artefacts), hash, key);
 }
 
 /** What compiles a core module again, of what is kept of it in memory; undefined: nothing is. It throws ModuleError. */
@@ -103,21 +103,21 @@ const artefactName = (key: string) => `${key}.core${REWRITER}`;
 
 const rewrittenFrom = ({ bytes, facts }: Artefact): Rewritten => ({ bytes, facts: facts as ModuleFacts });
 
-/** What an earlier process rewrote, or rewritten now and kept for the next. @throws ModuleError */
+/** What was rewritten before, or rewritten now and kept for the next. @throws ModuleError */
 async function rewrittenOf(
   bytes: Uint8Array,
   limits: EngineLimits,
   key: string,
-  disk: Artefacts | undefined,
+  artefacts: Artefacts | undefined,
 ): Promise<Rewritten> {
   // Before anything is waited for: bytes that their owner changes later are not what was hashed.
   const copy = new Uint8Array(bytes);
   const name = artefactName(key);
-  const kept = await disk?.get(name);
+  const kept = await artefacts?.get(name);
   if (kept !== undefined) return rewrittenFrom(kept);
   // Once everything is on disk, a start has no need of the rewriter: 15 ms.
   const { rewrite } = await import('./rewrite/index.ts');
   const rewritten = rewrite(copy, limits);
-  await disk?.put(name, rewritten);
+  await artefacts?.put(name, rewritten);
   return rewritten;
 }

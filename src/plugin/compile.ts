@@ -15,12 +15,15 @@ export interface CompiledComponentFilter extends CompiledComponent {
 export type CompiledFilter = CompiledModule | CompiledComponentFilter;
 
 /** Makes a module or a component ready to be instantiated. @throws ModuleError */
-export async function compileFilter(source: Source, disk: Artefacts | undefined): Promise<CompiledFilter> {
+export async function compileFilter(
+  source: Source,
+  artefacts: Artefacts | undefined,
+): Promise<CompiledFilter> {
   const { bytes, hash, limits, plugs } = source;
   if (identify(bytes) === 'component') {
     // Only now: whoever has modules alone pays nothing for components.
     const { COMPONENTS } = await import('./component-host.ts');
-    return { ...(await COMPONENTS.compile(source, disk)), host: COMPONENTS };
+    return { ...(await COMPONENTS.compile(source, artefacts)), host: COMPONENTS };
   }
   if (plugs.length > 0) {
     throw new ModuleError(
@@ -28,5 +31,5 @@ export async function compileFilter(source: Source, disk: Artefacts | undefined)
       'plugs are for components, and this is a core module: remove them',
     );
   }
-  return compile(bytes, hash, limits, disk);
+  return compile(bytes, hash, limits, artefacts);
 }
