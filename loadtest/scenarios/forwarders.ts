@@ -3,14 +3,19 @@ import { HEADERS, RUST, repeat, weir } from './weir.ts';
 
 const script = (name: string) => new URL(`../targets/${name}.ts`, import.meta.url);
 
+/** The yardstick, and what is measured with it. */
+const ours = () => [
+  { name: 'bare node:http + undici', script: script('bare-undici') },
+  weir('weir, no filter'),
+  weir('weir, 1 Rust header filter', [RUST]),
+  weir('weir, 10 Rust header filters', repeat(RUST, 10)),
+];
+
 /** What a request costs without filters, here and elsewhere. `nginx`: it can be measured. */
 export function forwarders(nginx: boolean): Scenario {
   const load = { path: '/', headers: HEADERS };
   const targets = [
-    { name: 'bare node:http + undici', script: script('bare-undici') },
-    weir('weir, no filter'),
-    weir('weir, 1 Rust header filter', [RUST]),
-    weir('weir, 10 Rust header filters', repeat(RUST, 10)),
+    ...ours(),
     weir('weir, transport http-proxy', [], 'http-proxy'),
     weir('weir, transport http-proxy, 1 Rust header filter', [RUST], 'http-proxy'),
     { name: 'http-proxy alone', script: script('http-proxy') },
@@ -31,10 +36,7 @@ export function forwarders(nginx: boolean): Scenario {
 export function fixedRate(rate: number): Scenario {
   const load = { path: '/', headers: HEADERS };
   const targets = [
-    { name: 'bare node:http + undici', script: script('bare-undici') },
-    weir('weir, no filter'),
-    weir('weir, 1 Rust header filter', [RUST]),
-    weir('weir, 10 Rust header filters', repeat(RUST, 10)),
+    ...ours(),
     { name: 'http-proxy alone', script: script('http-proxy') },
     { name: 'upstream directly (its own CPU)', script: null },
   ];
