@@ -67,7 +67,8 @@ test('whatever the links and the path are: what is reached is inside, and what t
           reached++;
           const known = metadataHash(statSync(there, { bigint: true }));
           assert.deepEqual(directory.metadataHashAt(FOLLOW, each), known);
-          assert.ok(`${realpathSync(there)}/`.startsWith(`${root}/`));
+          // Node's own takes `x/..` away before it looks whether x is a link; the system doesn't.
+          assert.ok(`${realpathSync.native(there)}/`.startsWith(`${root}/`));
           assert.notEqual(text, 'outside');
           assert.equal(
             text,
