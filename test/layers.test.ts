@@ -98,3 +98,10 @@ test('components cost nothing where there are none: nothing of theirs is loaded,
   );
   assert.deepEqual(users, ['component/transpile-thread.ts']);
 });
+
+test('gRPC costs nothing where no filter calls it: the library is loaded with the first call', () => {
+  const loaders = files.filter(file =>
+    /^import (?!type )[^;]*from '@grpc\//m.test(readFileSync(join(src, file), 'utf8')),
+  );
+  assert.deepEqual(loaders, []);
+});

@@ -3,19 +3,15 @@ import type { UpstreamInfo } from '../message/info.ts';
 import { type EchoServer, startEcho } from './echo.ts';
 import { HttpProxyTransport } from './http-proxy-transport.ts';
 import type { Transport } from './transport.ts';
+import { type Avoidable, Turns } from './turns.ts';
 import { UndiciTransport } from './undici-transport.ts';
 
-/** How long an endpoint that refused a connection is tried only after all others, in ms. */
-const AVOID_MS = 5000;
-
 /** One address of an upstream. */
-export interface Endpoint {
+export interface Endpoint extends Avoidable {
   /** As configured. */
   readonly url: string;
   readonly info: UpstreamInfo;
   readonly transport: Transport;
-  /** `performance.now()` until which others go first; 0: it is fine. */
-  avoidUntil: number;
 }
 
 /** A group of interchangeable endpoints, used in turn. */
@@ -25,8 +21,7 @@ export class Upstream {
   readonly #maxHeaderSize: number;
   #endpoints: Endpoint[] = [];
   #echoes: EchoServer[] = [];
-  #next = 0;
-  #avoided = 0;
+  #turns = new Turns<Endpoint>([]);
 
   /** `maxHeaderSize`: most bytes of a response's head. */
   constructor(config: UpstreamConfig, maxHeaderSize: number) {
@@ -42,6 +37,7 @@ export class Upstream {
   /** Starts what it has built in; opens no connection to other endpoints. Must be called once, before `pick`. */
   async start(): Promise<void> {
     for (const endpoint of this.config.endpoints) this.#endpoints.push(await this.#open(endpoint));
+    this.#turns = new Turns(this.#endpoints);
   }
 
   /**
@@ -49,37 +45,17 @@ export class Upstream {
    * Undefined when there is none left.
    */
   pick(tried?: readonly Endpoint[]): Endpoint | undefined {
-    const endpoints = this.#endpoints;
-    if (endpoints.length === 1) return tried === undefined ? endpoints[0] : undefined;
-    const now = this.#avoided > 0 ? performance.now() : 0;
-    let fallback: Endpoint | undefined;
-    const start = this.#next;
-    for (let i = 0; i < endpoints.length; i++) {
-      const at = (start + i) % endpoints.length;
-      const endpoint = endpoints[at]!;
-      if (tried?.includes(endpoint)) continue;
-      if (endpoint.avoidUntil > now) {
-        fallback ??= endpoint;
-        continue;
-      }
-      if (endpoint.avoidUntil !== 0) this.connected(endpoint);
-      this.#next = at + 1;
-      return endpoint;
-    }
-    return fallback;
+    return this.#turns.pick(tried);
   }
 
   /** An endpoint refused a connection. */
   refused(endpoint: Endpoint): void {
-    if (endpoint.avoidUntil === 0) this.#avoided++;
-    endpoint.avoidUntil = performance.now() + AVOID_MS;
+    this.#turns.refused(endpoint);
   }
 
   /** An endpoint that was avoided has its turn again. */
   connected(endpoint: Endpoint): void {
-    if (endpoint.avoidUntil === 0) return;
-    endpoint.avoidUntil = 0;
-    this.#avoided--;
+    this.#turns.connected(endpoint);
   }
 
   /** Ends all connections at once. */
@@ -87,6 +63,7 @@ export class Upstream {
     const endpoints = this.#endpoints;
     const echoes = this.#echoes;
     this.#endpoints = [];
+    this.#turns = new Turns([]);
     this.#echoes = [];
     await Promise.all(endpoints.map(endpoint => endpoint.transport.close()));
     await Promise.all(echoes.map(echo => echo.close()));
