@@ -50,6 +50,7 @@ const REGEX_MEMORY = 768 * 1024;
 
 const REQUEST = 'proxy_on_request_headers';
 const RESPONSE = 'proxy_on_response_headers';
+const CALL_RESPONSE = 'proxy_on_http_call_response';
 
 function rust(name: string, callbacks: readonly string[], stack = STACK, memory = MEMORY): Filter {
   const shared = ['rust/Cargo.toml', 'rust/Cargo.lock', 'rust/common'];
@@ -89,6 +90,9 @@ const VERIFIER = 'acme:auth/verifier@0.1.0';
 export const FILTERS: readonly Filter[] = [
   rust('add-header', [REQUEST, RESPONSE]),
   rust('jwt', [REQUEST]),
+  rust('rate-limit', [REQUEST, RESPONSE]),
+  rust('ext-auth', [REQUEST, CALL_RESPONSE]),
+  rust('tcp-sni', ['proxy_on_downstream_data']),
   rust(
     'body-rewrite',
     [

@@ -43,6 +43,9 @@ describe('the small stacks of the Rust filters are large enough', () => {
     'add-header-component/add-header-component.wasm',
     'jwt/jwt.wasm',
     'body-rewrite/body-rewrite.wasm',
+    'rate-limit/rate-limit.wasm',
+    'ext-auth/ext-auth.wasm',
+    'tcp-sni/tcp-sni.wasm',
   ]) {
     it(`${file}: a configuration as deep as it may be, and deeper, is refused, not trapped`, async () => {
       const { load } = await harness();

@@ -12,6 +12,9 @@ export const SHIPPED = {
   'ab-test': 'filters/assemblyscript/ab-test/ab-test.wasm',
   'basic-auth': 'filters/cpp/basic-auth/basic-auth.wasm',
   'security-headers': 'filters/c/security-headers/security-headers.wasm',
+  'rate-limit': 'filters/rust/rate-limit/rate-limit.wasm',
+  'ext-auth': 'filters/rust/ext-auth/ext-auth.wasm',
+  'tcp-sni': 'filters/rust/tcp-sni/tcp-sni.wasm',
 } as const;
 
 export type ShippedName = keyof typeof SHIPPED;

@@ -1,5 +1,7 @@
 //! Bodies, without panics.
 
+use crate::buffers;
+
 /// A body, by the number its buffer has in the ABI.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
@@ -10,13 +12,6 @@ pub enum Body {
 
 #[link(wasm_import_module = "env")]
 unsafe extern "C" {
-    fn proxy_get_buffer_bytes(
-        buffer: u32,
-        start: usize,
-        max_size: usize,
-        data: *mut *mut u8,
-        size: *mut usize,
-    ) -> u32;
     fn proxy_set_buffer_bytes(
         buffer: u32,
         start: usize,
@@ -36,14 +31,7 @@ pub fn size(body: Body) -> usize {
 
 /// What the host holds.
 pub fn get(body: Body, size: usize) -> Option<Vec<u8>> {
-    let mut data: *mut u8 = std::ptr::null_mut();
-    let mut given: usize = 0;
-    let status = unsafe { proxy_get_buffer_bytes(body as u32, 0, size, &mut data, &mut given) };
-    if status != 0 || data.is_null() {
-        return None;
-    }
-    // The host got this memory from the SDK's `malloc`, which hands out boxed slices of exactly this size.
-    Some(unsafe { Vec::from_raw_parts(data, given, given) })
+    buffers::read(body as u32, size)
 }
 
 /// Puts `value` in place of the `size` bytes that the host holds. False: the host refused.

@@ -6,6 +6,7 @@
 pub enum Map {
     Request = 0,
     Response = 2,
+    CallResponse = 6,
 }
 
 #[link(wasm_import_module = "env")]
@@ -51,8 +52,17 @@ pub fn get(map: Map, name: &str) -> Option<Vec<u8>> {
     Some(unsafe { Vec::from_raw_parts(data, size, size) })
 }
 
+/// A name and a value.
+pub type Pair = (Vec<u8>, Vec<u8>);
+
 /// All values of a header, in order. None: the host does not hand them out.
 pub fn all(map: Map, name: &str) -> Option<Vec<Vec<u8>>> {
+    let pairs = pairs(map)?.into_iter();
+    Some(pairs.filter(|(key, _)| key.eq_ignore_ascii_case(name.as_bytes())).map(|(_, value)| value).collect())
+}
+
+/// All headers, in order. None: the host does not hand them out.
+pub fn pairs(map: Map) -> Option<Vec<Pair>> {
     let mut data: *mut u8 = std::ptr::null_mut();
     let mut size: usize = 0;
     let status = unsafe { proxy_get_header_map_pairs(map as u32, &mut data, &mut size) };
@@ -63,25 +73,22 @@ pub fn all(map: Map, name: &str) -> Option<Vec<Vec<u8>>> {
         return Some(Vec::new());
     }
     // As in `get`.
-    values(&unsafe { Vec::from_raw_parts(data, size, size) }, name)
+    parse(&unsafe { Vec::from_raw_parts(data, size, size) })
 }
 
-/// The values of a header in a serialized map: the number of pairs, their lengths, then each text with a NUL.
-fn values(pairs: &[u8], name: &str) -> Option<Vec<Vec<u8>>> {
+/// A serialized map: the number of pairs, their lengths, then each text with a NUL.
+fn parse(pairs: &[u8]) -> Option<Vec<Pair>> {
     let number = |at: usize| Some(u32::from_le_bytes(pairs.get(at..)?.get(..4)?.try_into().ok()?) as usize);
     let count = number(0)?;
     let mut text = pairs.get(count.checked_mul(8)?.checked_add(4)?..)?;
-    let mut found = Vec::new();
+    let mut found = Vec::with_capacity(count);
     for index in 0..count {
         let mut next = |size: usize| {
             let part = text.get(..size)?;
             text = text.get(size.checked_add(1)?..)?;
-            Some(part)
+            Some(part.to_vec())
         };
-        let (key, value) = (next(number(4 + 8 * index)?)?, next(number(8 + 8 * index)?)?);
-        if key.eq_ignore_ascii_case(name.as_bytes()) {
-            found.push(value.to_vec());
-        }
+        found.push((next(number(4 + 8 * index)?)?, next(number(8 + 8 * index)?)?));
     }
     Some(found)
 }

@@ -5,9 +5,16 @@
 //! trap, so the calls here return the status.
 
 pub mod body;
+pub mod buffers;
+pub mod calls;
 pub mod config;
 pub mod headers;
 pub mod local;
+pub mod metrics;
+pub mod properties;
+pub mod shared_data;
+pub mod streams;
+pub mod values;
 
 use proxy_wasm::types::LogLevel;
 
@@ -28,11 +35,16 @@ pub fn log(level: LogLevel, message: &str) {
 
 /// Seconds since 1970 by the host's clock.
 pub fn now() -> Option<f64> {
+    now_nanoseconds().map(|time| time as f64 / 1e9)
+}
+
+/// Nanoseconds since 1970 by the host's clock.
+pub fn now_nanoseconds() -> Option<u64> {
     #[link(wasm_import_module = "env")]
     unsafe extern "C" {
         fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
     }
     let mut time = 0_u64;
     let status = unsafe { proxy_get_current_time_nanoseconds(&mut time) };
-    (status == 0).then_some(time as f64 / 1e9)
+    (status == 0).then_some(time)
 }

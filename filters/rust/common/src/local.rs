@@ -16,6 +16,12 @@ unsafe extern "C" {
 
 /// Answers in place of the upstream. False: the host refused.
 pub fn respond(status: u32, details: &str, headers: &[(&str, &str)], body: &[u8]) -> bool {
+    let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+    respond_bytes(status, details, &headers, body)
+}
+
+/// The same with values that need not be UTF-8.
+pub fn respond_bytes(status: u32, details: &str, headers: &[(&str, &[u8])], body: &[u8]) -> bool {
     let mut pairs = Vec::with_capacity(128);
     pairs.extend_from_slice(&(headers.len() as u32).to_le_bytes());
     for (name, value) in headers {
@@ -23,8 +29,8 @@ pub fn respond(status: u32, details: &str, headers: &[(&str, &str)], body: &[u8]
         pairs.extend_from_slice(&(value.len() as u32).to_le_bytes());
     }
     for (name, value) in headers {
-        for text in [name, value] {
-            pairs.extend_from_slice(text.as_bytes());
+        for text in [name.as_bytes(), value] {
+            pairs.extend_from_slice(text);
             pairs.push(0);
         }
     }
