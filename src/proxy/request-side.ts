@@ -73,8 +73,9 @@ export class RequestSide implements BodySource {
     }
     stream.onRequestHeaders(bodyless);
     this.#started = true;
-    // Also while headers are paused: the filter may be waiting for the body.
-    if (!bodyless && chain.requestBody && !this.#abandoned && !this.#unasked) this.#read();
+    // Also while headers are paused: the filter may be waiting for the body. A connection that stood idle asked for
+    // the body within onRequestHeaders already.
+    if (!bodyless && chain.requestBody && !this.#reading && !this.#abandoned && !this.#unasked) this.#read();
   }
 
   /** A filter makes the request itself. */

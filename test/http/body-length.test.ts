@@ -80,5 +80,32 @@ for (const transport of TRANSPORTS) {
       await until(() => chain.last.finished > 0);
       assert.equal(chain.last.finished, 1);
     });
+
+    it('brings a body to the chain once, when a connection that nothing was sent on is taken', async t => {
+      const upstream = await startUpstream(t);
+      const chain = new FakeChain(
+        {
+          onRequestData: (stream, chunk, end) => {
+            // The first request fails while it waits for its connection, and leaves it behind unused.
+            if (chain.streams.length === 1) stream.exchange.fail({ status: 500, filter: '', details: '' });
+            else stream.exchange.sendRequestData(chunk, end);
+          },
+        },
+        { changesRequestBody: false },
+      );
+      const proxy = await startProxy(t, transport, { endpoints: [upstream.port], chain });
+      const post = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nhello!';
+      const first = await openClient(t, proxy.port);
+      first.send(post);
+      assert.equal((await first.response()).status, 500);
+      if (transport === 'undici') await until(() => upstream.connections() === 1);
+      // undici hears of its connection a turn later.
+      for (let turn = 0; turn < 10; turn++) await new Promise(resolve => setImmediate(resolve));
+      const second = await openClient(t, proxy.port);
+      second.send(post);
+      assert.equal((await second.response()).status, 200);
+      assert.equal(upstream.requests.at(-1)?.body.toString(), 'hello!');
+      assert.deepEqual(chain.last.events, ['request headers', 'request data:end', 'finish']);
+    });
   });
 }
