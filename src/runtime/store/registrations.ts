@@ -1,0 +1,123 @@
+import type { QueueReceiver } from '../../plugin/services.ts';
+import type { Arena } from './arena.ts';
+import type { SharedQueues } from './queues.ts';
+import { QUEUE } from './scopes.ts';
+
+/** Calls in one turn of the event loop: each may run a guest. */
+const CALLS = 64;
+
+interface Registration {
+  readonly queue: number;
+  readonly receiver: QueueReceiver;
+  /** In shared memory. */
+  readonly block: number;
+  /** Calls to make. */
+  pending: number;
+  left: boolean;
+}
+
+/** The registrations of this thread's receivers. */
+export class Registrations {
+  readonly #arena: Arena;
+  readonly #queues: SharedQueues;
+  readonly #token: number;
+  readonly #of = new Map<QueueReceiver, Map<number, Registration>>();
+  /** What has left, but couldn't yet be taken out. */
+  #left: Registration[] = [];
+
+  constructor(arena: Arena, queues: SharedQueues, token: number) {
+    this.#arena = arena;
+    this.#queues = queues;
+    this.#token = token;
+  }
+
+  /** The queue's id; 0: no room, or the lock can't be had. */
+  add(owner: number, name: string, receiver: QueueReceiver): number {
+    const arena = this.#arena;
+    const hashed = arena.hash(QUEUE, owner, name);
+    if (!arena.enter()) return 0;
+    try {
+      arena.change();
+      const queue = this.#add(owner, name, hashed, receiver);
+      arena.changed();
+      return queue;
+    } finally {
+      arena.leave();
+    }
+  }
+
+  /** False: the lock can't be had; `look` tries again. */
+  leave(receiver: QueueReceiver): boolean {
+    const registrations = this.#of.get(receiver);
+    if (registrations === undefined) return true;
+    this.#of.delete(receiver);
+    for (const registration of registrations.values()) {
+      registration.left = true;
+      this.#left.push(registration);
+    }
+    this.#takeOut();
+    return this.#left.length === 0;
+  }
+
+  leaveAll(): void {
+    for (const receiver of [...this.#of.keys()]) this.leave(receiver);
+  }
+
+  /** Makes calls that are owed; true: there is more to do. */
+  look(): boolean {
+    if (this.#left.length > 0) this.#takeOut();
+    let calls = 0;
+    let more = this.#left.length > 0;
+    for (const registrations of this.#of.values()) {
+      for (const registration of registrations.values()) {
+        registration.pending += this.#queues.takeOwed(registration.block);
+        while (registration.pending > 0 && !registration.left && calls < CALLS) {
+          registration.pending--;
+          calls++;
+          registration.receiver.onQueueReady(registration.queue);
+        }
+        more ||= registration.pending > 0 && !registration.left;
+      }
+    }
+    return more;
+  }
+
+  #add(owner: number, name: string, hashed: number, receiver: QueueReceiver): number {
+    const queues = this.#queues;
+    const block = queues.makeRegistration(this.#token);
+    if (block === 0) return 0;
+    const queue = queues.open(owner, name, hashed);
+    let registrations = this.#of.get(receiver);
+    const old = registrations?.get(queue);
+    if (queue === 0 || old !== undefined) queues.freeRegistration(block);
+    if (queue === 0) return 0;
+    // Again: it is the last one now.
+    if (old !== undefined) queues.unlink(queue, old.block);
+    if (registrations === undefined) {
+      registrations = new Map();
+      this.#of.set(receiver, registrations);
+    }
+    if (old === undefined) registrations.set(queue, { queue, receiver, block, pending: 0, left: false });
+    queues.push(queue, old?.block ?? block);
+    return queue;
+  }
+
+  #takeOut(): void {
+    const arena = this.#arena;
+    if (!arena.enter()) return;
+    try {
+      arena.change();
+      const left = this.#left;
+      this.#left = [];
+      for (const { queue, block, pending } of left) {
+        this.#queues.unlink(queue, block);
+        const owed = this.#queues.takeOwed(block);
+        this.#queues.freeRegistration(block);
+        this.#queues.passOn(queue, owed + pending);
+      }
+      arena.changed();
+    } finally {
+      arena.leave();
+    }
+  }
+}

@@ -1,0 +1,67 @@
+import { type Arena, FIELDS } from './arena.ts';
+
+/** Kinds of entries. */
+export const SCOPE = 1;
+export const DATA = 2;
+export const QUEUE = 3;
+export const METRIC = 4;
+
+/** Of an entry: what is counted in that scope. */
+const COUNT = FIELDS;
+
+/** Scopes: entries that own others. They never go, so what was found once is remembered. */
+export class Scopes {
+  readonly #arena: Arena;
+  readonly #known = new Map<string, number>();
+
+  constructor(arena: Arena) {
+    this.#arena = arena;
+  }
+
+  /** The scope; 0: there is none; -1: the lock can't be had. */
+  find(scope: string): number {
+    return this.#known.get(scope) ?? this.#locked(scope, false);
+  }
+
+  /** The same, but made when it isn't there; 0: no room. */
+  make(scope: string): number {
+    return this.#known.get(scope) ?? this.#locked(scope, true);
+  }
+
+  /** Under the lock: what is counted in it, bytes or metrics. */
+  bytes(scope: number): number {
+    return this.#arena.words[(scope >> 2) + COUNT]!;
+  }
+
+  /** Under the lock. */
+  add(scope: number, more: number): void {
+    const at = (scope >> 2) + COUNT;
+    this.#arena.words[at] = this.#arena.words[at]! + more;
+  }
+
+  /** As Restore: counts begin at 0. */
+  restore(entries: Iterable<number>): void {
+    for (const entry of entries) {
+      if (this.#arena.kind(entry) === SCOPE) this.#arena.words[(entry >> 2) + COUNT] = 0;
+    }
+  }
+
+  #locked(scope: string, make: boolean): number {
+    const arena = this.#arena;
+    const hashed = arena.hash(SCOPE, 0, scope);
+    if (!arena.enter()) return -1;
+    try {
+      let entry = arena.find(SCOPE, 0, scope, hashed);
+      if (entry === 0 && make) {
+        arena.change();
+        entry = arena.make(SCOPE, 0, scope, hashed);
+        if (entry !== 0) arena.publish(entry);
+        arena.changed();
+      }
+      if (entry !== 0) this.#known.set(scope, entry);
+      return entry;
+    } finally {
+      arena.leave();
+    }
+  }
+}
