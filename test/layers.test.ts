@@ -18,7 +18,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   plugin: ['component', 'wasi', 'abi', 'engine', 'message', 'errors', 'log', 'config'],
   chain: ['plugin', 'abi', 'message', 'errors', 'log'],
   proxy: ['chain', 'message', 'errors', 'log', 'config'],
-  runtime: ['proxy', 'chain', 'plugin', 'engine', 'message', 'errors', 'log', 'config'],
+  runtime: ['proxy', 'chain', 'plugin', 'abi', 'engine', 'message', 'errors', 'log', 'config'],
   adapter: ['runtime', 'proxy', 'chain', 'message', 'errors', 'log', 'config'],
   bench: ['runtime', 'proxy', 'message', 'config', 'errors', 'log'],
   cli: ['bench', 'runtime', 'plugin', 'config', 'errors', 'log'],
