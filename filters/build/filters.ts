@@ -125,6 +125,12 @@ export const FILTERS: readonly Filter[] = [
     callbacks: [REQUEST],
   },
   {
+    name: 'access-log',
+    language: 'cpp',
+    sources: ['cpp/access-log', 'c/proxy_wasm.h', 'c/json.h'],
+    callbacks: ['proxy_on_log', 'proxy_on_tick', 'proxy_on_queue_ready', CALL_RESPONSE, 'proxy_on_done'],
+  },
+  {
     name: 'security-headers',
     language: 'c',
     sources: ['c/security-headers', 'c/proxy_wasm.h', 'c/json.h', 'c/tiny_malloc.h'],

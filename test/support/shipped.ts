@@ -12,6 +12,7 @@ export const SHIPPED = {
   'ab-test': 'filters/assemblyscript/ab-test/ab-test.wasm',
   'basic-auth': 'filters/cpp/basic-auth/basic-auth.wasm',
   'security-headers': 'filters/c/security-headers/security-headers.wasm',
+  'access-log': 'filters/cpp/access-log/access-log.wasm',
   'rate-limit': 'filters/rust/rate-limit/rate-limit.wasm',
   'ext-auth': 'filters/rust/ext-auth/ext-auth.wasm',
   'tcp-sni': 'filters/rust/tcp-sni/tcp-sni.wasm',
@@ -30,8 +31,11 @@ export function shipped(name: ShippedName, config?: unknown, rest: Partial<Filte
 export async function assertRefused(
   name: ShippedName,
   faults: readonly (readonly [config: unknown, reason: RegExp])[],
+  rest: Partial<FilterInput> = {},
 ): Promise<void> {
-  const filters = Object.fromEntries(faults.map(([config], i) => [`fault-${i}`, shipped(name, config)]));
+  const filters = Object.fromEntries(
+    faults.map(([config], i) => [`fault-${i}`, shipped(name, config, rest)]),
+  );
   const errors = await checkFilters(weirConfig({ filters, routes: [{ upstream: 'app' }] }), new MemoryLog());
   for (const [i, [config, reason]] of faults.entries()) {
     const what = JSON.stringify(config);
@@ -46,8 +50,12 @@ export async function assertRefused(
 }
 
 /** Asserts that the filter starts with each of these configurations. */
-export async function assertStarts(name: ShippedName, configs: readonly unknown[]): Promise<void> {
-  const filters = Object.fromEntries(configs.map((config, i) => [`fine-${i}`, shipped(name, config)]));
+export async function assertStarts(
+  name: ShippedName,
+  configs: readonly unknown[],
+  rest: Partial<FilterInput> = {},
+): Promise<void> {
+  const filters = Object.fromEntries(configs.map((config, i) => [`fine-${i}`, shipped(name, config, rest)]));
   const errors = await checkFilters(weirConfig({ filters, routes: [{ upstream: 'app' }] }), new MemoryLog());
   assert.deepEqual(
     errors.map(e => e.message),
