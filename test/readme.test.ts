@@ -2,9 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { test } from 'node:test';
-import { UNIMPLEMENTED } from '../src/abi/hostcalls/unimplemented.ts';
 import { WEIR_FILTER, WEIR_FILTER_VERSION } from '../src/component/weir-filter.ts';
-import { UNCALLED_CALLBACKS } from '../src/plugin/callbacks.ts';
 
 const root = resolve(import.meta.dirname, '..');
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
@@ -15,16 +13,6 @@ test('README shows the examples as they are run', () => {
     const text = read(`test/adapter/examples/${file}`).trim().replace('../../../src/index.ts', 'weir-proxy');
     assert.ok(readme.includes(text), file);
   }
-});
-
-test('README names every hostcall that answers UNIMPLEMENTED', () => {
-  for (const [chapter, names] of Object.entries(UNIMPLEMENTED)) {
-    assert.ok(readme.includes(`| ${chapter} | ${names.map(n => `\`${n}\``).join(', ')} |`), chapter);
-  }
-});
-
-test('README names every callback that is never called', () => {
-  for (const name of UNCALLED_CALLBACKS) assert.ok(readme.includes(`\`${name}\``), name);
 });
 
 test('README has a line for every capability and every limit, and names every export that makes a filter', () => {

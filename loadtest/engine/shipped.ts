@@ -6,6 +6,7 @@ import { type CompiledModule, compile, sha256 } from '../../src/engine/compile.t
 import type { Log } from '../../src/log.ts';
 import type { RawFields } from '../../src/message/fields.ts';
 import { RequestHeaders, ResponseHeaders } from '../../src/message/headers.ts';
+import { NO_CAPABILITIES } from '../../src/plugin/capabilities.ts';
 import type { PluginOptions } from '../../src/plugin/plugin.ts';
 
 const quiet = () => {};
@@ -36,6 +37,11 @@ export const LIMITS: FilterLimits = {
   propertyBytes: 64 * 1024,
   logLines: 100_000,
   contexts: 10_000,
+  calls: 100,
+  sharedDataBytes: 1024 * 1024,
+  queueLength: 1000,
+  metrics: 100,
+  tickPeriod: 1,
 };
 
 /** A filter that Weir ships, a configuration, and a request that makes it work. */
@@ -126,7 +132,7 @@ export function pluginOptions({ name, config }: Shipped): PluginOptions {
     limits: LIMITS,
     onFailure: 'reload',
     restart: { firstDelay: 100, maxDelay: 10_000, crashesPerMinute: 30 },
-    capabilities: { upstreams: [], env: [], directories: [], tcp: [], clocks: [], random: false },
+    capabilities: NO_CAPABILITIES,
     isolation: 'shared',
     pool: 2,
   };

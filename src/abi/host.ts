@@ -1,7 +1,45 @@
 import type { FilterLimits, LimitName } from '../config/types.ts';
 import type { BodyBuffer } from '../message/body.ts';
 import type { FieldMap, RawFields } from '../message/fields.ts';
-import type { Status } from './types.ts';
+import type { RequestHeaders } from '../message/headers.ts';
+import type { MetricType, Status } from './types.ts';
+
+/** A value of the shared data. */
+export interface SharedValue {
+  /** The receiver's to keep. */
+  readonly value: Uint8Array;
+  /** Its version, 1 to 2^32-1; counts up with each set of the key, and is never used again for it. */
+  readonly cas: number;
+}
+
+/** How a call ended: a gRPC status; of an HTTP call its status, or 9 (Envoy's BrokenConnection) when it failed. */
+export interface CallStatus {
+  readonly code: number;
+  readonly message: string;
+}
+
+/** A request that a guest makes: checked as far as its parts go. Texts are latin1 strings. */
+export interface HttpCallRequest {
+  readonly upstream: string;
+  readonly headers: RequestHeaders;
+  readonly body: Buffer;
+  readonly trailers: RawFields;
+  /** ms; 0: as the upstream's configuration says. */
+  readonly timeout: number;
+}
+
+/** A gRPC call or stream that a guest opens. Texts are latin1 strings. */
+export interface GrpcCallRequest {
+  /** A name, or a serialized GrpcService of Envoy's with one. */
+  readonly upstream: Buffer;
+  readonly service: string;
+  readonly method: string;
+  readonly metadata: RawFields;
+  /** The one message of a call; undefined: a stream. */
+  readonly message: Buffer | undefined;
+  /** ms; 0: none. */
+  readonly timeout: number;
+}
 
 /**
  * What hostcalls act on: the current (or effective) context. Hostcalls decode pointers, call this, encode the
@@ -45,4 +83,31 @@ export interface Host {
   clearRouteCache(): Status;
   /** ABI 0.1.0 only: the configuration that may be read now, or an empty one. */
   configuration(): BodyBuffer;
+
+  /** `period` in ms; 0: no ticks any more. */
+  setTickPeriod(period: number): Status;
+
+  // What gives an id (1 to 2^32-1) or a status gives the status negated.
+
+  httpCall(request: HttpCallRequest): number;
+  grpcCall(request: GrpcCallRequest): number;
+  grpcSend(call: number, message: Buffer, endOfStream: boolean): Status;
+  grpcCancel(call: number): Status;
+  grpcClose(call: number): Status;
+  /** Of the call whose end is told now, or was told last. */
+  callStatus(): CallStatus;
+
+  sharedData(key: string): SharedValue | Status;
+  setSharedData(key: string, value: Buffer, cas: number): Status;
+  registerQueue(name: string): number;
+  resolveQueue(vmId: string, name: string): number;
+  enqueue(queue: number, value: Buffer): Status;
+  dequeue(queue: number): Uint8Array | Status;
+
+  defineMetric(type: MetricType, name: string): number;
+  recordMetric(metric: number, value: bigint): Status;
+  incrementMetric(metric: number, offset: bigint): Status;
+  metricValue(metric: number): bigint | Status;
+
+  callForeignFunction(name: string, args: Buffer): Uint8Array | Status;
 }

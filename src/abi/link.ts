@@ -3,7 +3,6 @@ import { ENGINE_MODULE } from '../engine/rewrite/names.ts';
 import { ModuleError } from '../errors.ts';
 import type { HostcallFactory, HostcallTable } from './guest.ts';
 import { HOSTCALLS } from './hostcalls/index.ts';
-import { UNIMPLEMENTED } from './hostcalls/unimplemented.ts';
 import {
   CALLBACK_TYPES,
   EMSCRIPTEN_TYPES,
@@ -51,12 +50,6 @@ export function abiVersion(exports: readonly WebAssembly.ModuleExportDescriptor[
 /** Whether a compiler made it to be put into a component: its exports have the names of a world's functions. */
 export function isComponentCore(exports: readonly { readonly name: string }[]): boolean {
   return exports.some(({ name }) => name === 'cabi_realloc' || /^[^#/]+:[^#/]+\/[^#]+#/.test(name));
-}
-
-/** What stands behind an import: a hostcall, one that answers UNIMPLEMENTED, or nothing. */
-export function importStatus(name: string, known: boolean): 'implemented' | 'unimplemented' | 'unknown' {
-  if (!known) return 'unknown';
-  return Object.values(UNIMPLEMENTED).flat().includes(name) ? 'unimplemented' : 'implemented';
 }
 
 /** Tables of hostcalls by import module. */

@@ -47,6 +47,15 @@ export const MapType = {
 } as const;
 export const MAP_TYPE_MAX = 7;
 
+/** proxy_metric_type_t */
+export const MetricType = { COUNTER: 0, GAUGE: 1, HISTOGRAM: 2 } as const;
+export type MetricType = (typeof MetricType)[keyof typeof MetricType];
+export const METRIC_TYPE_MAX = 2;
+
+/** proxy_peer_type_t: who closed a TCP connection. */
+export const PeerType = { UNKNOWN: 0, LOCAL: 1, REMOTE: 2 } as const;
+export type PeerType = (typeof PeerType)[keyof typeof PeerType];
+
 /** proxy_stream_type_t */
 export const StreamType = { HTTP_REQUEST: 0, HTTP_RESPONSE: 1, DOWNSTREAM: 2, UPSTREAM: 3 } as const;
 export const STREAM_TYPE_MAX = 3;

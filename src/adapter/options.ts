@@ -31,8 +31,14 @@ export interface FilterChainOptions {
   readonly log?: Log;
 }
 
-/** What a component may reach: nothing of it that isn't named. A chain of one's own has no upstreams. */
+/** What a filter may reach: nothing of it that isn't named. A chain of one's own has no upstreams. */
 export interface CapabilityOptions {
+  /** Shared data and queues, among the filters of this chain. */
+  readonly sharedData?: boolean;
+  /** Names of hostcalls that are denied. */
+  readonly hostcalls?: { readonly deny?: readonly string[] };
+  /** Names of callbacks that are not called. */
+  readonly callbacks?: { readonly deny?: readonly string[] };
   /** Variables of the process's own environment that are passed on. */
   readonly env?: readonly string[];
   /** `host` is relative to the working directory; `access` is `read` when left out. */
@@ -62,7 +68,6 @@ export interface FilterOptions {
   readonly rootId?: string;
   /** The module's environment; nothing of the process's own is passed on but what `capabilities.env` names. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Of a component. */
   readonly capabilities?: CapabilityOptions;
   /** Components whose exports are handed to this one's imports: paths, as for `module`. */
   readonly plugs?: readonly (string | URL)[];
@@ -187,6 +192,8 @@ const UNITS: Readonly<Record<string, string>> = {
   headerBytes: 'B',
   localResponseBody: 'B',
   propertyBytes: 'B',
+  sharedDataBytes: 'B',
+  tickPeriod: 'ms',
   firstDelay: 'ms',
   maxDelay: 'ms',
 };

@@ -1,4 +1,3 @@
-import { UNCALLED_CALLBACKS } from '../plugin/callbacks.ts';
 import type { ModuleReport } from '../plugin/inspect.ts';
 import { block, table } from './text.ts';
 
@@ -11,6 +10,8 @@ const RULES: readonly (readonly [RegExp, string])[] = [
   [CREATE, 'Each request'],
   [/^plugin/, 'At the end'],
   [/[_-]body$/, 'Each piece of a body'],
+  [/(^|[_-])(tick|queue_ready|foreign_function)$|http_call|grpc/, 'On their own'],
+  [/new_connection|(down|up)stream_/, 'TCP connections'],
   [/[_-]trailers$/, 'Trailers'],
 ];
 /** In the order of a table. */
@@ -21,7 +22,8 @@ const ORDER = [
   'Each piece of a body',
   'Trailers',
   'At the end',
-  'Never',
+  'TCP connections',
+  'On their own',
 ];
 /** The order in which they are called. */
 const SEQUENCE = [
@@ -36,7 +38,6 @@ const SEQUENCE = [
 ];
 
 function whenOf(name: string): string {
-  if (UNCALLED_CALLBACKS.includes(name)) return 'Never';
   return RULES.find(([rule]) => rule.test(name))?.[1] ?? 'Each request';
 }
 

@@ -61,7 +61,6 @@ export function moduleText(file: string, report: ModuleReport, read: number): st
 function importBlocks(lines: string[], report: ModuleReport): void {
   const imports = (status: string) => report.imports.filter(each => each.status === status);
   block(lines, 'May call', grouped(imports('implemented')));
-  block(lines, 'Answered with UNIMPLEMENTED here', grouped(imports('unimplemented')));
   block(lines, 'Unknown, so Weir refuses the module', grouped(imports('unknown')));
 }
 

@@ -152,18 +152,18 @@ function resolveFilter(
 }
 
 function resolveCapabilities(granted: Filter['capabilities'], file: string): Capabilities {
-  const { upstreams, env, clocks, random } = granted;
+  const { upstreams, sharedData, hostcalls, callbacks, env, clocks, random } = granted;
   const directories = granted.directories.map(({ host, guest, access }) => ({
     host: resolvePath(dirname(file), host),
     guest,
     access,
   }));
   const tcp = granted.tcp.map(place => checked(parseTcp(place)));
-  return { upstreams, env, directories, tcp, clocks, random };
+  return { upstreams, sharedData, hostcalls, callbacks, env, directories, tcp, clocks, random };
 }
 
 function resolveLimits(limits: Filter['limits']): FilterLimits {
-  const { tableElements, headerCount, logLines, contexts } = limits;
+  const { tableElements, headerCount, logLines, contexts, calls, queueLength, metrics } = limits;
   return {
     moduleSize: bytes(limits.moduleSize),
     memory: bytes(limits.memory),
@@ -179,6 +179,11 @@ function resolveLimits(limits: Filter['limits']): FilterLimits {
     propertyBytes: bytes(limits.propertyBytes),
     logLines,
     contexts,
+    calls,
+    sharedDataBytes: bytes(limits.sharedDataBytes),
+    queueLength,
+    metrics,
+    tickPeriod: ms(limits.tickPeriod),
   };
 }
 

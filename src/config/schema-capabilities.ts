@@ -70,7 +70,33 @@ const directory = documented(
 const list = <T extends z.ZodType>(entry: T, doc: Doc) =>
   documented(z.array(entry).meta({ uniqueItems: true }), doc);
 
-/** `capabilities` of a filter: a component is denied everything that isn't named here. */
+/** What a filter is denied of what it has otherwise. */
+const denied = (what: 'hostcall' | 'callback', example: string) =>
+  documented(
+    z.strictObject({
+      deny: list(
+        text(
+          `a ${what}`,
+          value => (what === 'hostcall' ? /^proxy_(?!on_)[a-z0-9_]+$/ : /^proxy_on_[a-z0-9_]+$/).test(value),
+          {
+            description: `Name of a ${what}.`,
+            remedy: `a name of the specification, for example ${example}`,
+          },
+        ),
+        {
+          description: `What is denied of Proxy-Wasm's ${what}s.`,
+          remedy: `list ${what}s, for example [${example}]`,
+          examples: [[example]],
+        },
+      ).default([]),
+    }),
+    {
+      description: `A choice of ${what}s: all but those denied.`,
+      remedy: `a mapping, for example {deny: [${example}]}`,
+    },
+  ).prefault({});
+
+/** `capabilities` of a filter: it is denied everything outside of its streams that isn't named here. */
 export const capabilities = documented(
   z.strictObject({
     upstreams: list(
@@ -79,11 +105,17 @@ export const capabilities = documented(
         remedy: 'a name from upstreams',
       }),
       {
-        description: 'Upstreams that it may send HTTP requests to.',
+        description: 'Upstreams that it may call, by HTTP or gRPC.',
         remedy: 'list names from upstreams, for example [auth-service]',
         examples: [['auth-service']],
       },
     ).default([]),
+    sharedData: documented(z.boolean(), {
+      description: 'true: it may use shared data and shared queues.',
+      remedy: 'true or false',
+    }).default(false),
+    hostcalls: denied('hostcall', 'proxy_set_property'),
+    callbacks: denied('callback', 'proxy_on_tick'),
     env: list(variable("Name of a variable of Weir's own."), {
       description: "Variables of Weir's own environment that are passed on, if set; other values go in env.",
       remedy: "list names of Weir's own variables, for example [HOME]; values of one's own go in env",
@@ -124,7 +156,7 @@ export const capabilities = documented(
     }).default(false),
   }),
   {
-    description: 'What a component may reach outside of its stream; everything else is denied.',
+    description: 'What the filter may reach outside of its streams; everything else is denied.',
     remedy: 'a mapping, for example {upstreams: [auth-service], clocks: [monotonic]}',
   },
 ).prefault({});

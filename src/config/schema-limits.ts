@@ -39,6 +39,20 @@ export const limits = documented(
       'Contexts of the filter that live at once, those that wait for proxy_done included',
       1_000_000,
     ).default(10_000),
+    calls: count('HTTP and gRPC calls of the filter under way at once', 100_000).default(100),
+    sharedDataBytes: size(
+      "Most bytes of shared data, keys and values, that the filter's vm id may have",
+      '1B',
+      '1GiB',
+    ).default('1MiB'),
+    queueLength: count(
+      'Most values in a shared queue that the filter puts another one into',
+      1_000_000,
+    ).default(10_000),
+    metrics: count('Metrics that the filter may define', 10_000).default(1000),
+    tickPeriod: duration('Shortest time between two ticks; shorter periods become this', '1ms', '1h').default(
+      '10ms',
+    ),
   }),
   {
     description: 'What one VM of the filter may use.',

@@ -16,8 +16,6 @@ export const notImplemented: Readonly<Record<string, string>> = {
   workers: 'worker threads',
   'upstreams.*.tls': 'TLS to upstreams',
   'listeners.*.tls': 'TLS on listeners',
-  'filters.*.capabilities.sharedData': 'shared data',
-  'filters.*.capabilities.hostcalls': 'a choice of hostcalls',
 };
 
 const route = documented(

@@ -130,7 +130,7 @@ export interface FilterConfig {
   readonly pool: number;
   /** Started with the process; false: by the first request that needs it. */
   readonly preload: boolean;
-  /** What a component may reach outside of its stream: nothing else. */
+  /** What it may reach outside of its streams: nothing else. */
   readonly capabilities: Capabilities;
   /** Components whose exports are handed to this one's imports, in order. */
   readonly plugs: readonly PlugConfig[];
@@ -138,10 +138,16 @@ export interface FilterConfig {
   readonly place: Place;
 }
 
-/** What a component was granted; everything else is denied. */
+/** What a filter was granted: what reaches outside of its streams is denied otherwise. */
 export interface Capabilities {
-  /** Keys of `WeirConfig.upstreams` that it may send HTTP requests to; checked. */
+  /** Keys of `WeirConfig.upstreams` that it may call, by HTTP or gRPC; checked. */
   readonly upstreams: readonly string[];
+  /** Shared data and queues. */
+  readonly sharedData: boolean;
+  /** Names of hostcalls that are denied; they answer INTERNAL_FAILURE. */
+  readonly hostcalls: { readonly deny: readonly string[] };
+  /** Names of callbacks that are not called. */
+  readonly callbacks: { readonly deny: readonly string[] };
   /** Variables of Weir's own environment that it sees, beside those of `FilterConfig.env`. */
   readonly env: readonly string[];
   readonly directories: readonly DirectoryGrant[];
@@ -218,6 +224,16 @@ export interface FilterLimits {
   readonly logLines: number;
   /** Contexts of a filter that live at once, those that wait for proxy_done included. */
   readonly contexts: number;
+  /** HTTP and gRPC calls under way at once. */
+  readonly calls: number;
+  /** Most bytes (keys and values) of the shared data of the filter's vm id, after it set something. */
+  readonly sharedDataBytes: number;
+  /** Most values in a queue that it puts another one into. */
+  readonly queueLength: number;
+  /** Metrics that it may define. */
+  readonly metrics: number;
+  /** Shortest time between two ticks, in ms. */
+  readonly tickPeriod: number;
 }
 
 /** A place in the configuration file; line and column are 1-based. */

@@ -3,6 +3,15 @@ import type { Phases } from './types.ts';
 /** An export, called with numbers; surplus arguments are dropped by the engine. */
 export type GuestFunction = (a: number, b: number, c: number) => number;
 
+/** proxy_on_http_call_response, the one with more arguments. */
+export type HttpCallResponseFunction = (
+  context: number,
+  call: number,
+  headers: number,
+  body: number,
+  trailers: number,
+) => number;
+
 /** The callbacks of the specification that Weir calls; undefined when the module doesn't export one. */
 export interface Callbacks {
   readonly contextCreate: GuestFunction | undefined;
@@ -14,12 +23,25 @@ export interface Callbacks {
   readonly responseHeaders: GuestFunction | undefined;
   readonly responseBody: GuestFunction | undefined;
   readonly responseTrailers: GuestFunction | undefined;
+  readonly tick: GuestFunction | undefined;
+  readonly httpCallResponse: HttpCallResponseFunction | undefined;
+  readonly grpcInitialMetadata: GuestFunction | undefined;
+  readonly grpcMessage: GuestFunction | undefined;
+  readonly grpcTrailingMetadata: GuestFunction | undefined;
+  readonly grpcClose: GuestFunction | undefined;
+  readonly queueReady: GuestFunction | undefined;
+  readonly foreignFunction: GuestFunction | undefined;
+  readonly newConnection: GuestFunction | undefined;
+  readonly downstreamData: GuestFunction | undefined;
+  readonly downstreamClose: GuestFunction | undefined;
+  readonly upstreamData: GuestFunction | undefined;
+  readonly upstreamClose: GuestFunction | undefined;
   readonly done: GuestFunction | undefined;
   readonly log: GuestFunction | undefined;
   readonly delete: GuestFunction | undefined;
 }
 
-/** Callback, its export, and whether it is called (false: its chapter comes later). */
+/** Callbacks and their exports. */
 const EXPORTS = {
   contextCreate: 'proxy_on_context_create',
   vmStart: 'proxy_on_vm_start',
@@ -30,30 +52,28 @@ const EXPORTS = {
   responseHeaders: 'proxy_on_response_headers',
   responseBody: 'proxy_on_response_body',
   responseTrailers: 'proxy_on_response_trailers',
+  tick: 'proxy_on_tick',
+  httpCallResponse: 'proxy_on_http_call_response',
+  grpcInitialMetadata: 'proxy_on_grpc_receive_initial_metadata',
+  grpcMessage: 'proxy_on_grpc_receive',
+  grpcTrailingMetadata: 'proxy_on_grpc_receive_trailing_metadata',
+  grpcClose: 'proxy_on_grpc_close',
+  queueReady: 'proxy_on_queue_ready',
+  foreignFunction: 'proxy_on_foreign_function',
+  newConnection: 'proxy_on_new_connection',
+  downstreamData: 'proxy_on_downstream_data',
+  downstreamClose: 'proxy_on_downstream_connection_close',
+  upstreamData: 'proxy_on_upstream_data',
+  upstreamClose: 'proxy_on_upstream_connection_close',
   done: 'proxy_on_done',
   log: 'proxy_on_log',
   delete: 'proxy_on_delete',
 } as const satisfies Record<keyof Callbacks, string>;
 
-/** Callbacks of chapters that come later: never called, however a module exports them. */
-export const UNCALLED_CALLBACKS: readonly string[] = [
-  'proxy_on_tick',
-  'proxy_on_http_call_response',
-  'proxy_on_grpc_receive_initial_metadata',
-  'proxy_on_grpc_receive',
-  'proxy_on_grpc_receive_trailing_metadata',
-  'proxy_on_grpc_close',
-  'proxy_on_queue_ready',
-  'proxy_on_foreign_function',
-  'proxy_on_new_connection',
-  'proxy_on_downstream_data',
-  'proxy_on_downstream_connection_close',
-  'proxy_on_upstream_data',
-  'proxy_on_upstream_connection_close',
-];
-
-export function callbacksOf(exports: WebAssembly.Exports): Callbacks {
-  const find = (name: string) => exports[name] as GuestFunction | undefined;
+/** Of an instance's exports, but for those that its filter was denied. */
+export function callbacksOf(exports: WebAssembly.Exports, denied: readonly string[] = []): Callbacks {
+  const find = (name: string) =>
+    denied.includes(name) ? undefined : (exports[name] as GuestFunction | undefined);
   return {
     contextCreate: find(EXPORTS.contextCreate),
     vmStart: find(EXPORTS.vmStart),
@@ -64,14 +84,38 @@ export function callbacksOf(exports: WebAssembly.Exports): Callbacks {
     responseHeaders: find(EXPORTS.responseHeaders),
     responseBody: find(EXPORTS.responseBody),
     responseTrailers: find(EXPORTS.responseTrailers),
+    tick: find(EXPORTS.tick),
+    httpCallResponse: find(EXPORTS.httpCallResponse) as HttpCallResponseFunction | undefined,
+    grpcInitialMetadata: find(EXPORTS.grpcInitialMetadata),
+    grpcMessage: find(EXPORTS.grpcMessage),
+    grpcTrailingMetadata: find(EXPORTS.grpcTrailingMetadata),
+    grpcClose: find(EXPORTS.grpcClose),
+    queueReady: find(EXPORTS.queueReady),
+    foreignFunction: find(EXPORTS.foreignFunction),
+    newConnection: find(EXPORTS.newConnection),
+    downstreamData: find(EXPORTS.downstreamData),
+    downstreamClose: find(EXPORTS.downstreamClose),
+    upstreamData: find(EXPORTS.upstreamData),
+    upstreamClose: find(EXPORTS.upstreamClose),
     done: find(EXPORTS.done),
     log: find(EXPORTS.log),
     delete: find(EXPORTS.delete),
   };
 }
 
+/** What has none. */
+export const NO_CALLBACKS = callbacksOf({});
+
+/** Names of all callbacks of the specification. */
+export const CALLBACKS: readonly string[] = Object.values(EXPORTS);
+
 /** The phases a module takes part in, from the names of its exported callbacks. */
-export function phasesOf(callbacks: ReadonlySet<string>, changesBodies: boolean): Phases {
+export function phasesOf(
+  exported: ReadonlySet<string>,
+  changesBodies: boolean,
+  denied: readonly string[] = [],
+): Phases {
+  const callbacks = new Set([...exported].filter(name => !denied.includes(name)));
   return {
     requestHeaders: callbacks.has(EXPORTS.requestHeaders),
     requestBody: callbacks.has(EXPORTS.requestBody),

@@ -8,6 +8,7 @@ import { type CompiledModule, sha256 } from '../engine/compile.ts';
 import type { Interrupter } from '../engine/interrupt/interrupter.ts';
 import { ModuleError } from '../errors.ts';
 import { phasesSeen } from './callbacks.ts';
+import { grantedEnv } from './capabilities.ts';
 import { ComponentVm } from './component-vm.ts';
 import type { PluginState } from './state.ts';
 import type { Phases } from './types.ts';
@@ -64,12 +65,7 @@ export function checkedEnv(wasi: readonly string[], { env, capabilities }: Outsi
       `the component imports what it was not granted: ${names} (write ${grantsText(missing)} to grant it)`,
     );
   }
-  const granted: Record<string, string> = {};
-  for (const name of capabilities.env) {
-    const value = process.env[name];
-    if (value !== undefined) granted[name] = value;
-  }
-  return { ...granted, ...env };
+  return grantedEnv(env, capabilities.env);
 }
 
 /** What the VMs of a component are made from. */
@@ -88,6 +84,12 @@ export class ComponentSpec implements VmSpec {
     options: Outside & { readonly vmId: string; readonly vmConfig: Buffer },
   ) {
     const { vmId, vmConfig, capabilities } = options;
+    if (capabilities.hostcalls.deny.length > 0 || capabilities.callbacks.deny.length > 0) {
+      throw new ModuleError(
+        'MODULE_UNSUPPORTED',
+        'capabilities.hostcalls and capabilities.callbacks are for core modules: remove them',
+      );
+    }
     this.compiled = compiled;
     this.linkage = linkage;
     this.vmConfig = vmConfig;

@@ -14,7 +14,7 @@ import type { Memories } from '../engine/instantiate.ts';
 import type { Interrupter } from '../engine/interrupt/interrupter.ts';
 import { GuestMemory, NO_MEMORY } from '../engine/memory.ts';
 import { ModuleError } from '../errors.ts';
-import type { Callbacks, GuestFunction } from './callbacks.ts';
+import { type Callbacks, type GuestFunction, NO_CALLBACKS } from './callbacks.ts';
 import type { ComponentSpec } from './component-spec.ts';
 import type { Context } from './context.ts';
 import { guarded } from './death.ts';
@@ -74,7 +74,7 @@ export class ComponentVm extends Vm implements CoreGuest {
       instantiate,
     );
     const lowered = own === undefined ? undefined : loweredCallbacks(this, own, exported);
-    return lowered ?? liftedCallbacks(this, exports, exported);
+    return { ...NO_CALLBACKS, ...(lowered ?? liftedCallbacks(this, exports, exported)) };
   }
 
   #core(core: CompiledModule, given: WebAssembly.Imports, memories: Memories): WebAssembly.Exports {

@@ -1,10 +1,13 @@
-import type { Host } from '../abi/host.ts';
-import { LOG_LEVELS, Status } from '../abi/types.ts';
+import type { CallStatus, GrpcCallRequest, Host, HttpCallRequest, SharedValue } from '../abi/host.ts';
+import { LOG_LEVELS, type MetricType, Status } from '../abi/types.ts';
 import type { FilterLimits, LimitName } from '../config/types.ts';
 import type { GuestError, HostState } from '../errors.ts';
 import { BodyBuffer } from '../message/body.ts';
 import type { FieldMap } from '../message/fields.ts';
 import type { PluginState } from './state.ts';
+
+/** How a call ended, before there was one. */
+export const NO_STATUS: CallStatus = { code: 0, message: '' };
 
 /** A context in which nothing but logging is available: what all kinds of context have in common. */
 export class Context implements Host {
@@ -88,5 +91,77 @@ export class Context implements Host {
 
   configuration(): BodyBuffer {
     return new BodyBuffer();
+  }
+
+  setTickPeriod(_period: number): Status {
+    return Status.BAD_ARGUMENT;
+  }
+
+  httpCall(_request: HttpCallRequest): number {
+    return -Status.BAD_ARGUMENT;
+  }
+
+  grpcCall(_request: GrpcCallRequest): number {
+    return -Status.BAD_ARGUMENT;
+  }
+
+  grpcSend(_call: number, _message: Buffer, _endOfStream: boolean): Status {
+    return Status.NOT_FOUND;
+  }
+
+  grpcCancel(_call: number): Status {
+    return Status.NOT_FOUND;
+  }
+
+  grpcClose(_call: number): Status {
+    return Status.NOT_FOUND;
+  }
+
+  callStatus(): CallStatus {
+    return NO_STATUS;
+  }
+
+  sharedData(_key: string): SharedValue | Status {
+    return Status.INTERNAL_FAILURE;
+  }
+
+  setSharedData(_key: string, _value: Buffer, _cas: number): Status {
+    return Status.INTERNAL_FAILURE;
+  }
+
+  registerQueue(_name: string): number {
+    return -Status.INTERNAL_FAILURE;
+  }
+
+  resolveQueue(_vmId: string, _name: string): number {
+    return -Status.INTERNAL_FAILURE;
+  }
+
+  enqueue(_queue: number, _value: Buffer): Status {
+    return Status.INTERNAL_FAILURE;
+  }
+
+  dequeue(_queue: number): Uint8Array | Status {
+    return Status.INTERNAL_FAILURE;
+  }
+
+  defineMetric(_type: MetricType, _name: string): number {
+    return -Status.BAD_ARGUMENT;
+  }
+
+  recordMetric(_metric: number, _value: bigint): Status {
+    return Status.NOT_FOUND;
+  }
+
+  incrementMetric(_metric: number, _offset: bigint): Status {
+    return Status.NOT_FOUND;
+  }
+
+  metricValue(_metric: number): bigint | Status {
+    return Status.NOT_FOUND;
+  }
+
+  callForeignFunction(_name: string, _args: Buffer): Uint8Array | Status {
+    return Status.NOT_FOUND;
   }
 }

@@ -19,6 +19,8 @@ export class FilterCounters {
   poolMisses = 0;
   /** Stream contexts that live now. */
   contexts = 0;
+  /** HTTP and gRPC calls under way. */
+  calls = 0;
   /** How often each of `limits` was reached. */
   readonly limitHits: Record<LimitName, number> = {
     memory: 0,
@@ -32,5 +34,10 @@ export class FilterCounters {
     propertyBytes: 0,
     logLines: 0,
     contexts: 0,
+    calls: 0,
+    sharedDataBytes: 0,
+    queueLength: 0,
+    metrics: 0,
+    tickPeriod: 0,
   };
 }

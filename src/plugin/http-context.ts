@@ -10,10 +10,11 @@ import {
 import type { GuestError, HostState } from '../errors.ts';
 import type { BodyBuffer } from '../message/body.ts';
 import { FieldMap, type RawFields } from '../message/fields.ts';
+import type { Caller } from './calls.ts';
 import { isHostProperty, streamProperty } from './properties.ts';
 import type { RootContext } from './root-context.ts';
+import { ServiceContext } from './service-context.ts';
 import { type Direction, type FilterContext, type HttpStream, REQUEST, RESPONSE } from './types.ts';
-import { VmContext } from './vm-context.ts';
 
 /** Bits of `#open`: which maps the guest may use now. Those of the response are shifted by RESPONSE_SHIFT. */
 const HEADERS_OPEN = 1;
@@ -37,12 +38,15 @@ export interface ContextOwner {
 }
 
 /** One filter on one HTTP stream, as a guest knows it. */
-export class HttpContext extends VmContext implements FilterContext {
+export class HttpContext extends ServiceContext implements FilterContext, Caller {
   readonly #stream: HttpStream;
   readonly #root: RootContext;
   readonly #options: HttpContextOptions;
   readonly #plugin: ContextOwner;
   #open = 0;
+  pendingCalls = 0;
+  /** It gave a local response: it waits for nothing. */
+  #answered = false;
   /** Of the properties it set: paths and values. */
   #propertyBytes = 0;
   #requestBody: BodyBuffer | undefined;
@@ -57,6 +61,14 @@ export class HttpContext extends VmContext implements FilterContext {
     this.#options = options;
     this.#plugin = plugin;
     this.create(root.id);
+  }
+
+  get root(): RootContext {
+    return this.#root;
+  }
+
+  protected override get caller(): Caller {
+    return this;
   }
 
   onHeaders(direction: Direction, count: number, endOfStream: boolean): number {
@@ -154,6 +166,8 @@ export class HttpContext extends VmContext implements FilterContext {
   }
 
   override finish(): void {
+    // What was sent and not waited for is sent, as in Envoy.
+    if (this.pendingCalls > 0 && this.#isStopped) this.#root.calls.cancelOf(this);
     super.finish();
     // Nobody else is in its VM who could make it say proxy_done.
     if (this.#options.isolation === 'request' || this.#plugin.retired) this.forceEnd();
@@ -162,6 +176,12 @@ export class HttpContext extends VmContext implements FilterContext {
   protected override onGone(): void {
     if (this.#options.isolation === 'request') this.vm.end();
     this.#plugin.contextGone();
+  }
+
+  /** It holds a direction of its stream. */
+  get #isStopped(): boolean {
+    const holds = this.#open !== 0 || this.#requestBody !== undefined || this.#responseBody !== undefined;
+    return holds && !this.#answered;
   }
 
   #map(map: number): FieldMap | undefined {
@@ -180,6 +200,7 @@ export class HttpContext extends VmContext implements FilterContext {
   }
 
   override fields(map: number): FieldMap | undefined {
+    if (map > MapType.HTTP_RESPONSE_TRAILERS) return this.#root.toldFields(map);
     if (this.#open !== LOG_OPEN) return this.writableFields(map);
     // A response that never came is empty, not unavailable (as in Envoy): SDKs panic when a map is refused there.
     return this.#map(map) ?? (map === MapType.HTTP_RESPONSE_HEADERS ? new FieldMap() : undefined);
@@ -194,10 +215,11 @@ export class HttpContext extends VmContext implements FilterContext {
   override buffer(type: number): BodyBuffer | undefined {
     if (type === BufferType.HTTP_REQUEST_BODY) return this.#requestBody;
     if (type === BufferType.HTTP_RESPONSE_BODY) return this.#responseBody;
-    return undefined;
+    return this.#root.toldBuffer(type);
   }
 
   override writableBuffer(type: number): BodyBuffer | undefined {
+    if (type !== BufferType.HTTP_REQUEST_BODY && type !== BufferType.HTTP_RESPONSE_BODY) return undefined;
     const buffer = this.buffer(type);
     if (buffer !== undefined) {
       this.#stream.bodyChanged(this, type === BufferType.HTTP_REQUEST_BODY ? REQUEST : RESPONSE);
@@ -244,6 +266,7 @@ export class HttpContext extends VmContext implements FilterContext {
     headers: RawFields,
     grpcStatus: number,
   ): Status {
+    this.#answered = true;
     this.#stream.localResponse(this, { status, details, body, headers, grpcStatus });
     return Status.OK;
   }

@@ -7,6 +7,7 @@ import { identify } from '../engine/identify.ts';
 import { customSections, memoryLimits, producers, sectionsOf } from '../engine/sections.ts';
 import { ModuleError } from '../errors.ts';
 import { phasesSeen } from './callbacks.ts';
+import { NO_CAPABILITIES } from './capabilities.ts';
 import type { Phases } from './types.ts';
 
 /** What a component's bytes say of it. */
@@ -47,7 +48,6 @@ export interface CoreReport {
 
 /** What a handler of requests has beside WASI's other interfaces. */
 const HTTP = /^wasi:http\/(types|outgoing-handler)$/;
-const NOTHING_GRANTED = { upstreams: [], env: [], directories: [], tcp: [], clocks: [], random: false };
 
 const CORE_MODULE = 1;
 const COMPONENT = 4;
@@ -108,8 +108,8 @@ function tried(wit: Wit): { world: World | null; refusal: string } {
 function interfaceReport(extern: WitExtern, world: World | null): InterfaceReport {
   const { name } = extern;
   const id = withoutVersion(name);
-  const [missing] = ungranted([id], NOTHING_GRANTED);
-  const [empty] = limited([id], NOTHING_GRANTED);
+  const [missing] = ungranted([id], NO_CAPABILITIES);
+  const [empty] = limited([id], NO_CAPABILITIES);
   const variables = id === 'wasi:cli/environment' ? 'env: {NAME: value}, or capabilities.env: [NAME]' : '';
   const grant = missing?.grant ?? empty?.grant ?? variables;
   const from = origin(extern, world?.kind !== 'filter');

@@ -1,5 +1,5 @@
 import { HOSTCALLS } from '../abi/hostcalls/index.ts';
-import { abiVersion, importStatus, isComponentCore } from '../abi/link.ts';
+import { abiVersion, isComponentCore } from '../abi/link.ts';
 import type { AbiVersion } from '../abi/types.ts';
 import { identify } from '../engine/identify.ts';
 import { customSections, memoryLimits, producers } from '../engine/sections.ts';
@@ -50,10 +50,10 @@ export interface ImportReport {
   readonly name: string;
   readonly kind: string;
   /**
-   * `unimplemented`: it links, and answers UNIMPLEMENTED. `plug`: a component named in `plugs` has to provide it.
+   * `plug`: a component named in `plugs` has to provide it.
    * `unknown`: the module doesn't load.
    */
-  readonly status: 'implemented' | 'unimplemented' | 'plug' | 'unknown';
+  readonly status: 'implemented' | 'plug' | 'unknown';
 }
 
 function isKnown(abi: AbiVersion | null, module: string, name: string, kind: string): boolean {
@@ -88,7 +88,7 @@ export async function inspectModule(bytes: Uint8Array): Promise<ModuleReport> {
     module,
     name,
     kind,
-    status: importStatus(name, isKnown(abi, module, name, kind)),
+    status: isKnown(abi, module, name, kind) ? ('implemented' as const) : ('unknown' as const),
   }));
   const limits = memoryLimits(bytes);
   const made = producers(module);

@@ -1,12 +1,14 @@
-import type { Guest } from '../abi/guest.ts';
+import type { Guest, Hostcall } from '../abi/guest.ts';
 import type { Linkage } from '../abi/link.ts';
-import type { AbiVersion } from '../abi/types.ts';
+import { type AbiVersion, Status } from '../abi/types.ts';
+import type { Capabilities } from '../config/types.ts';
 import { type CompiledModule, sha256 } from '../engine/compile.ts';
 import { type Memories, makeMemories } from '../engine/instantiate.ts';
 import type { Interrupter } from '../engine/interrupt/interrupter.ts';
 import { GuestMemory, NO_MEMORY } from '../engine/memory.ts';
 import { SpareMemories } from '../engine/spare-memories.ts';
 import { type Callbacks, callbacksOf, type GuestFunction, phasesOf } from './callbacks.ts';
+import { grantedEnv } from './capabilities.ts';
 import { guarded } from './death.ts';
 import type { PluginState } from './state.ts';
 import type { Phases } from './types.ts';
@@ -23,6 +25,8 @@ export class ModuleSpec implements VmSpec {
   readonly environment: readonly Buffer[];
   /** Of VMs that ended: where each stream has one of its own. No plugin has another's. */
   readonly spare: SpareMemories | undefined;
+  /** Names of what the filter may not call, and isn't called with. */
+  readonly denied: { readonly hostcalls: readonly string[]; readonly callbacks: readonly string[] };
 
   constructor(
     compiled: CompiledModule,
@@ -31,14 +35,17 @@ export class ModuleSpec implements VmSpec {
       readonly vmId: string;
       readonly vmConfig: Buffer;
       readonly env: Readonly<Record<string, string>>;
+      readonly capabilities: Capabilities;
       readonly isolation: 'shared' | 'request';
     },
   ) {
-    const { vmId, vmConfig, env } = options;
+    const { vmId, vmConfig, capabilities } = options;
+    const env = grantedEnv(options.env, capabilities.env);
+    this.denied = { hostcalls: capabilities.hostcalls.deny, callbacks: capabilities.callbacks.deny };
     this.compiled = compiled;
     this.linkage = linkage;
-    this.key = JSON.stringify([compiled.key, vmId, sha256(vmConfig), env]);
-    this.phases = phasesOf(linkage.callbacks, linkage.changesBodies);
+    this.key = JSON.stringify([compiled.key, vmId, sha256(vmConfig), env, this.denied]);
+    this.phases = phasesOf(linkage.callbacks, linkage.changesBodies, this.denied.callbacks);
     this.vmConfig = vmConfig;
     this.spare = options.isolation === 'request' ? new SpareMemories(compiled) : undefined;
     this.environment = Object.entries(env).map(([name, value]) => Buffer.from(`${name}=${value}\0`));
@@ -76,7 +83,7 @@ export class ModuleVm extends Vm implements Guest {
     const imports: Record<string, WebAssembly.ModuleImports> = { ...memories.imports };
     const catches = compiled.facts.catches;
     for (const { module, name, make } of linkage.imports) {
-      const hostcall = make(this);
+      const hostcall = spec.denied.hostcalls.includes(name) ? this.#denied(name) : make(this);
       imports[module] ??= {};
       imports[module][name] = (catches ? guarded(hostcall, this) : hostcall) as WebAssembly.ImportValue;
     }
@@ -84,8 +91,18 @@ export class ModuleVm extends Vm implements Guest {
     const exported = exports['memory'] as WebAssembly.Memory;
     if (exported !== memory) this.memory = new GuestMemory(exported);
     this.#allocate = exports[linkage.allocator] as GuestFunction;
-    this.callbacks = callbacksOf(exports);
+    this.callbacks = callbacksOf(exports, spec.denied.callbacks);
     for (const start of linkage.start) this.#start(start, exports[start] as GuestFunction);
+  }
+
+  /** What stands for a hostcall that the filter was denied, as in Envoy. */
+  #denied(name: string): Hostcall {
+    const { state } = this.starting;
+    const text = `the hostcall ${name}`;
+    return () => {
+      state.denied(text, `capabilities.hostcalls.deny without ${name}`);
+      return Status.INTERNAL_FAILURE;
+    };
   }
 
   /** A start section runs in here. */

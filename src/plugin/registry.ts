@@ -1,22 +1,22 @@
 import { LRUCache } from 'lru-cache';
 import type { HostcallTable } from '../abi/guest.ts';
 import { type Linkage, link } from '../abi/link.ts';
-import type { Capabilities } from '../config/types.ts';
 import type { CompiledCode, CompiledModule } from '../engine/compile.ts';
 import type { Interrupter } from '../engine/interrupt/interrupter.ts';
-import { ModuleError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { WASI_PREVIEW1 } from '../wasi/index.ts';
 import { WASI_TYPES } from '../wasi/signatures.ts';
+import { checkDenied, checkModuleGrants } from './capabilities.ts';
 import type { CompiledFilter } from './compile.ts';
 import type { FilterCounters } from './counters.ts';
 import { ModuleSpec } from './module-vm.ts';
+import { NO_SERVICES } from './no-services.ts';
 import type { PluginOptions, ProxyWasmPlugin } from './plugin.ts';
 import { RequestPlugin } from './request-plugin.ts';
+import type { Services } from './services.ts';
 import { SharedPlugin } from './shared-plugin.ts';
 import { PluginState } from './state.ts';
 import type { LoadedPlugin } from './types.ts';
-import type { Upstreams } from './upstreams.ts';
 import type { VmSpec } from './vm.ts';
 import { VmSlot } from './vm-slot.ts';
 
@@ -29,8 +29,8 @@ export interface VmRegistryOptions {
   readonly wasi?: HostcallTable;
   /** False: no component's calls go past jco's glue: what is measured and tested against. Default: true. */
   readonly straight?: boolean;
-  /** Where filters may send requests of their own, if granted. Default: nowhere. */
-  readonly upstreams?: Upstreams | undefined;
+  /** What filters reach beyond their streams. Default: nothing. */
+  readonly services?: Services;
 }
 
 /** A plugin that a registry keeps. */
@@ -56,12 +56,6 @@ export interface Usage {
   readonly memorySize: number;
 }
 
-function hasGrants(capabilities: Capabilities): boolean {
-  return Object.values(capabilities).some(
-    grant => grant === true || (Array.isArray(grant) && grant.length > 0),
-  );
-}
-
 /** The plugins of a thread and their VMs: plugins whose VM is the same share it, as in Envoy. */
 export class VmRegistry {
   readonly #slots: LRUCache<string, VmSlot>;
@@ -74,11 +68,11 @@ export class VmRegistry {
   readonly #interrupter: Interrupter;
   readonly #wasi: HostcallTable;
   readonly #straight: boolean;
-  readonly #upstreams: Upstreams | undefined;
+  readonly #services: Services;
 
   constructor(options: VmRegistryOptions) {
     const { log, interrupter, maxVms = 256, wasi = WASI_PREVIEW1, straight = true } = options;
-    this.#upstreams = options.upstreams;
+    this.#services = options.services ?? NO_SERVICES;
     this.#log = log;
     this.#interrupter = interrupter;
     this.#wasi = wasi;
@@ -119,7 +113,7 @@ export class VmRegistry {
   #plugin(compiled: CompiledFilter, options: PluginOptions): RegisteredPlugin {
     const state = this.state(options);
     if ('host' in compiled && compiled.world.kind === 'http') {
-      return compiled.host.handler(compiled, options, state, this.#interrupter, this.#upstreams);
+      return compiled.host.handler(compiled, options, state, this.#interrupter, this.#services.upstreams);
     }
     const spec = this.#spec(compiled, options);
     if (options.isolation === 'request') {
@@ -139,13 +133,9 @@ export class VmRegistry {
 
   /** @throws ModuleError */
   #spec(compiled: CompiledFilter, options: PluginOptions): VmSpec {
+    checkDenied(options.capabilities);
     if ('host' in compiled) return compiled.host.spec(compiled, options, this.#straight);
-    if (hasGrants(options.capabilities)) {
-      throw new ModuleError(
-        'MODULE_UNSUPPORTED',
-        'capabilities are for components, and this is a core module: remove them',
-      );
-    }
+    checkModuleGrants(options.capabilities);
     let linkage = this.#linkages.get(compiled);
     if (linkage === undefined) {
       linkage = link(compiled, { table: this.#wasi, types: WASI_TYPES });
@@ -155,11 +145,11 @@ export class VmRegistry {
   }
 
   /** What outlives the VMs of a filter. */
-  state({ name, limits, restart }: PluginOptions): PluginState {
-    let state = this.#states.get(name);
+  state(options: PluginOptions): PluginState {
+    let state = this.#states.get(options.name);
     if (state === undefined) {
-      state = new PluginState(name, limits, restart, this.#log);
-      this.#states.set(name, state);
+      state = new PluginState(options, this.#log, this.#services);
+      this.#states.set(options.name, state);
     }
     return state;
   }

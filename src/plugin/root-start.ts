@@ -20,7 +20,7 @@ export function startRoot(vm: Vm, options: PluginOptions, state: PluginState): R
   const started = root.start();
   if (!started || !root.configure(options.config)) {
     const callback = started ? 'proxy_on_configure' : 'proxy_on_vm_start';
-    vm.contexts.delete(root);
+    root.discard();
     throw new PluginError(
       started ? 'PLUGIN_CONFIGURE_FAILED' : 'PLUGIN_START_FAILED',
       `${callback} returned false: the filter refuses its configuration (${reasonOf(vm)})`,

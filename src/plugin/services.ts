@@ -1,4 +1,5 @@
-import type { Status } from '../abi/types.ts';
+import type { SharedValue } from '../abi/host.ts';
+import type { MetricType, Status } from '../abi/types.ts';
 import type { RawFields } from '../message/fields.ts';
 import type { Upstreams } from './upstreams.ts';
 
@@ -18,17 +19,12 @@ export interface Services {
   readonly foreignFunctions: ReadonlyMap<string, ForeignFunction>;
 }
 
+export type { SharedValue } from '../abi/host.ts';
+export { MetricType } from '../abi/types.ts';
+
 /** In place of a status: the limit that was given, or the store's own, was reached, and nothing was changed. */
 export const FULL = -1;
 export type StoreStatus = Status | typeof FULL;
-
-/** A value of the shared data. */
-export interface SharedValue {
-  /** The receiver's to keep. */
-  readonly value: Uint8Array;
-  /** Its version, 1 to 2^32-1; counts up with each set of the key, and is never used again for it. */
-  readonly cas: number;
-}
 
 /**
  * Shared key-value store and shared queues (specification, "Shared Key-Value Store" and "Shared Queues"), one for all
@@ -66,10 +62,6 @@ export interface QueueReceiver {
   onQueueReady(queue: number): void;
 }
 
-/** proxy_metric_type_t */
-export const MetricType = { COUNTER: 0, GAUGE: 1, HISTOGRAM: 2 } as const;
-export type MetricType = (typeof MetricType)[keyof typeof MetricType];
-
 /** Metrics that guests define: one value for all VMs and threads of a filter. */
 export interface GuestMetrics {
   /**
@@ -87,8 +79,11 @@ export interface GuestMetrics {
 /** What `define` answers for a name that has another type. */
 export const MISMATCH = -2;
 
-/** proxy_call_foreign_function. What it throws is logged and answered with INTERNAL_FAILURE. */
-export type ForeignFunction = (args: Buffer, caller: ForeignCaller) => Uint8Array;
+/**
+ * proxy_call_foreign_function: the result, or a status in its place. What it throws is logged, and answered with
+ * INTERNAL_FAILURE.
+ */
+export type ForeignFunction = (args: Buffer, caller: ForeignCaller) => Uint8Array | Status;
 
 /** Who calls it. */
 export interface ForeignCaller {
@@ -98,6 +93,13 @@ export interface ForeignCaller {
   readonly maxBytes: number;
   /** The route of the stream is chosen again; false outside a stream. */
   clearRouteCache(): boolean;
+  /** As proxy_set_property. */
+  setProperty(path: string, value: Buffer): Status;
+  /**
+   * Calls proxy_on_foreign_function of the filter's root context, once no guest is on the stack; nothing when that has
+   * ended by then. May be kept and called later.
+   */
+  callBack(functionId: number, args: Buffer): void;
 }
 
 /** A gRPC call of a filter's. Names are latin1 strings; the method is `/service/method`. */

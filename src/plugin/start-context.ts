@@ -22,4 +22,22 @@ export class StartContext extends Context {
   override done: () => Status = forbidden;
   override clearRouteCache: () => Status = forbidden;
   override configuration = forbidden;
+  override setTickPeriod = forbidden;
+  override httpCall = forbidden;
+  override grpcCall = forbidden;
+  override grpcSend = forbidden;
+  override grpcCancel = forbidden;
+  override grpcClose = forbidden;
+  override callStatus = forbidden;
+  override sharedData = forbidden;
+  override setSharedData = forbidden;
+  override registerQueue = forbidden;
+  override resolveQueue = forbidden;
+  override enqueue = forbidden;
+  override dequeue = forbidden;
+  override defineMetric = forbidden;
+  override recordMetric = forbidden;
+  override incrementMetric = forbidden;
+  override metricValue = forbidden;
+  override callForeignFunction = forbidden;
 }

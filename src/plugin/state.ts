@@ -1,12 +1,21 @@
 import { LOG_LEVELS } from '../abi/types.ts';
-import type { FilterLimits, RestartConfig } from '../config/types.ts';
+import type { Capabilities, FilterLimits, RestartConfig } from '../config/types.ts';
 import type { Log } from '../log.ts';
 import { BackOff } from './back-off.ts';
 import { FilterCounters } from './counters.ts';
 import { LogLimit } from './log-limit.ts';
+import type { Services } from './services.ts';
 
 /** Denials that are told apart: a guest could think of any number. */
 const DENIED_MAX = 100;
+
+/** Of a filter's configuration, what outlives its VMs. */
+export interface StateOptions {
+  readonly name: string;
+  readonly limits: FilterLimits;
+  readonly restart: RestartConfig;
+  readonly capabilities: Capabilities;
+}
 
 /** What a filter is from VM to VM, and when it was evicted and loaded again. */
 export class PluginState {
@@ -17,6 +26,8 @@ export class PluginState {
   /** The smallest level, as an index into LOG_LEVELS, that the log keeps. */
   readonly logLevel: number;
   readonly limits: FilterLimits;
+  readonly capabilities: Capabilities;
+  readonly services: Services;
   readonly logLimit: LogLimit;
   readonly counters = new FilterCounters();
   /** Contexts that answered false to proxy_on_done and have not called proxy_done, oldest first. */
@@ -26,11 +37,15 @@ export class PluginState {
 
   /** When a VM may take the place of one that died. */
   readonly backOff: BackOff;
+  /** Its VM works without a stream: to be kept before others. */
+  used: (() => void) | undefined;
   /** None may: a VM died, and `onFailure` is closed. */
   down = false;
 
-  constructor(name: string, limits: FilterLimits, restart: RestartConfig, log: Log) {
+  constructor({ name, limits, restart, capabilities }: StateOptions, log: Log, services: Services) {
     this.name = name;
+    this.capabilities = capabilities;
+    this.services = services;
     this.log = log;
     this.logFields = { filter: name };
     const index = (LOG_LEVELS as readonly string[]).indexOf(log.level);
@@ -45,5 +60,10 @@ export class PluginState {
     if (this.#denied.size >= DENIED_MAX || this.#denied.has(what)) return;
     this.#denied.add(what);
     this.log.warn(this.logFields, `denied: ${what} (${grant || 'nothing'} would allow it)`);
+  }
+
+  deniedUpstream(name: string): void {
+    const text = name.replace(/\p{Cc}+/gu, ' ').slice(0, 128);
+    this.denied(`a call to upstream ${text}`, `capabilities: {upstreams: [${text}]}`);
   }
 }

@@ -95,6 +95,12 @@ export class VmContext extends Context {
     this.#leave();
   }
 
+  /** Drops it, without a word to the guest: it refused to start. */
+  discard(): void {
+    this.#ended = true;
+    this.#drop();
+  }
+
   /** The guest knows it no more; called once. */
   protected onGone(): void {}
 

@@ -9,6 +9,7 @@ import type { Callbacks, GuestFunction } from './callbacks.ts';
 import type { Context } from './context.ts';
 import { ContextTable } from './context-table.ts';
 import { Exit, guestError } from './death.ts';
+import { MetricTable } from './metric-table.ts';
 import { StartContext } from './start-context.ts';
 import type { PluginState } from './state.ts';
 import type { Phases } from './types.ts';
@@ -45,6 +46,10 @@ export abstract class Vm {
   diedAt = 0;
   /** The last line the guest logged as an error: why it refused to start, most often. */
   lastError = '';
+
+  /** What its guest has defined. */
+  readonly metrics = new MetricTable();
+  #lastCallId = 0;
 
   /** Why it refused to start, when it can say so; empty otherwise. */
   refusal = '';
@@ -172,6 +177,12 @@ export abstract class Vm {
     this.#stdioUsed = false;
     this.#stdout.flush();
     this.#stderr.flush();
+  }
+
+  /** 1 to 2^32-1, and round again: long after the call that had it before. */
+  nextCallId(): number {
+    this.#lastCallId = (this.#lastCallId + 1) >>> 0 || 1;
+    return this.#lastCallId;
   }
 
   setEffectiveContext(id: number): Status {

@@ -93,6 +93,7 @@ export class FilterSource {
     const begun = performance.now();
     this.#plugin = registry.start(compiled, this.config);
     this.times.start = performance.now() - begun;
+    registry.state(this.config).used = () => this.touch();
     // Others pushed the module out while it was waiting to be started.
     if (!cache.touch(compiled)) this.#plugin.retire();
     return this.#plugin;

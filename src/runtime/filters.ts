@@ -8,7 +8,7 @@ import type { WeirError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { type CompiledFilter, compileFilter } from '../plugin/compile.ts';
 import { VmRegistry } from '../plugin/registry.ts';
-import type { Upstreams } from '../plugin/upstreams.ts';
+import type { Services } from '../plugin/services.ts';
 import { FilterSource, type Loader } from './filter-source.ts';
 import { RouteChain } from './route-chain.ts';
 import { placed } from './start-error.ts';
@@ -78,12 +78,12 @@ export async function loadFilters(
   modules: ModulesConfig,
   log: Log,
   bytes: ReadonlyMap<string, Uint8Array> = new Map(),
-  upstreams?: Upstreams,
+  services?: Services,
   atOnce = AT_ONCE,
 ): Promise<LoadedFilters> {
   const [interrupter, disk] = await Promise.all([Interrupter.ofThread(), openDisk(modules, log)]);
   const { maxVms } = modules.cache;
-  const registry = new VmRegistry({ log, interrupter, maxVms, upstreams });
+  const registry = new VmRegistry({ log, interrupter, maxVms, ...(services && { services }) });
   const cache = new ModuleCache<CompiledFilter>({
     ...modules.cache,
     compile: compileFilter,

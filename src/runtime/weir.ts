@@ -1,10 +1,12 @@
 import type { FilterConfig, RouteConfig, WeirConfig } from '../config/types.ts';
 import type { WeirError } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { NO_SERVICES } from '../plugin/no-services.ts';
 import { ReverseProxy } from '../proxy/proxy.ts';
 import { AdminListener } from './admin.ts';
 import type { FilterSource } from './filter-source.ts';
 import { loadFilters } from './filters.ts';
+import { GrpcJsUpstreams } from './grpc/upstreams.ts';
 import { Metrics } from './metrics.ts';
 import { StartError } from './start-error.ts';
 import { ProxyUpstreams } from './upstreams.ts';
@@ -41,7 +43,10 @@ function urlOf(host: string, port: number): string {
  */
 export async function startWeir(config: WeirConfig, log: Log): Promise<RunningWeir> {
   const own = new ProxyUpstreams();
-  const { filters, errors } = await loadFilters(filtersInUse(config), config.modules, log, undefined, own);
+  const grpc = new GrpcJsUpstreams(config.upstreams);
+  const services = { ...NO_SERVICES, upstreams: own, grpc };
+  const used = filtersInUse(config);
+  const { filters, errors } = await loadFilters(used, config.modules, log, undefined, services);
   if (errors.length > 0) {
     filters.close();
     throw new StartError(errors);
@@ -64,6 +69,7 @@ export async function startWeir(config: WeirConfig, log: Log): Promise<RunningWe
     const close = async () => {
       await proxy.close({ drain: config.shutdown.drain });
       filters.close();
+      grpc.close();
       await admin?.close();
     };
     return {
@@ -78,6 +84,7 @@ export async function startWeir(config: WeirConfig, log: Log): Promise<RunningWe
   } catch (error) {
     await admin?.close();
     filters.close();
+    grpc.close();
     throw error;
   }
 }

@@ -12,7 +12,17 @@ const granted = (keys: string): string => filter(`capabilities: {${keys}}`);
 /** One directory, in flow style: its keys begin at 1:67. */
 const mounted = (keys: string): string => granted(`directories: [{${keys}}]`);
 
-const nothing = { upstreams: [], env: [], directories: [], tcp: [], clocks: [], random: false };
+const nothing = {
+  upstreams: [],
+  sharedData: false,
+  hostcalls: { deny: [] },
+  callbacks: { deny: [] },
+  env: [],
+  directories: [],
+  tcp: [],
+  clocks: [],
+  random: false,
+};
 
 const accepted: readonly [string, string, object][] = [
   ['nothing at all', '', {}],
@@ -49,6 +59,9 @@ const accepted: readonly [string, string, object][] = [
   ['clocks', 'clocks: [wall, monotonic]', { clocks: ['wall', 'monotonic'] }],
   ['one clock', 'clocks: [monotonic]', { clocks: ['monotonic'] }],
   ['random', 'random: true', { random: true }],
+  ['shared data', 'sharedData: true', { sharedData: true }],
+  ['hostcalls', 'hostcalls: {deny: [proxy_log]}', { hostcalls: { deny: ['proxy_log'] } }],
+  ['callbacks', 'callbacks: {deny: [proxy_on_tick]}', { callbacks: { deny: ['proxy_on_tick'] } }],
 ];
 
 for (const [name, keys, expected] of accepted) {

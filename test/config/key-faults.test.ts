@@ -71,16 +71,6 @@ const notImplemented: readonly [string, string, string[]][] = [
     ['1:1: workers: worker threads: not implemented yet (remove this key)'],
   ],
   [
-    'shared data',
-    filter('capabilities: {sharedData: true}'),
-    ['1:52: filters.f.capabilities.sharedData: shared data: not implemented yet (remove this key)'],
-  ],
-  [
-    'hostcalls',
-    filter('capabilities: {hostcalls: {deny: [proxy_set_property]}}'),
-    ['1:52: filters.f.capabilities.hostcalls: a choice of hostcalls: not implemented yet (remove this key)'],
-  ],
-  [
     'tls',
     around('listeners: [{address: ":1", tls: {}, routes: [{upstream: app}]}]'),
     ['1:29: listeners[0].tls: TLS on listeners: not implemented yet (remove this key)'],

@@ -4,31 +4,37 @@ import type { OptionOverrides } from './guest.ts';
 import { Alloc, type CallbackName, type Handler, type Puppet, type Rig, rig, settle } from './guest.ts';
 import { Drive, FakeExchange } from './guest-exchange.ts';
 import type { GuestLog } from './guest-log.ts';
+import type { FakeServices } from './services.ts';
 
 export interface DuringOptions {
   readonly abi?: AbiVersion;
   readonly options?: OptionOverrides;
   readonly exchange?: FakeExchange;
   readonly log?: GuestLog;
+  readonly services?: FakeServices;
 }
 
 /** Runs a whole exchange through one puppet; `handler` acts in that callback, the first time it comes. */
 export async function during(
   callback: CallbackName,
   handler: Handler,
-  { abi = '0.2.1', options = {}, exchange, log }: DuringOptions = {},
+  { abi = '0.2.1', options = {}, exchange, log, services }: DuringOptions = {},
 ): Promise<{ rig: Rig; drive: Drive }> {
   let ran = false;
   const r = await rig(
     {
-      [callback]: (p: Puppet, a: number, b: number, c: number) => {
+      [callback]: (
+        p: Puppet,
+        ...args: Parameters<Handler> extends [Puppet, ...infer Rest] ? Rest : never
+      ) => {
         if (ran) return undefined;
         ran = true;
-        return handler(p, a, b, c);
+        return handler(p, ...args);
       },
     },
     { abi },
     log,
+    services,
   );
   const plugin = r.start(options);
   const drive = new Drive(r.chain(plugin), exchange ?? new FakeExchange(['X-Case', 'Value', 'x-two', '1']));

@@ -1,5 +1,5 @@
 import wabt from 'wabt';
-import { HOSTCALL_TYPES } from '../../src/abi/signatures.ts';
+import { CALLBACK_TYPES, HOSTCALL_TYPES } from '../../src/abi/signatures.ts';
 import type { AbiVersion } from '../../src/abi/types.ts';
 import { WASI_TYPES } from '../../src/wasi/signatures.ts';
 
@@ -16,24 +16,24 @@ export const CALLBACKS = [
   'proxy_on_response_headers',
   'proxy_on_response_body',
   'proxy_on_response_trailers',
+  'proxy_on_tick',
+  'proxy_on_http_call_response',
+  'proxy_on_grpc_receive_initial_metadata',
+  'proxy_on_grpc_receive',
+  'proxy_on_grpc_receive_trailing_metadata',
+  'proxy_on_grpc_close',
+  'proxy_on_queue_ready',
+  'proxy_on_foreign_function',
+  'proxy_on_new_connection',
+  'proxy_on_downstream_data',
+  'proxy_on_downstream_connection_close',
+  'proxy_on_upstream_data',
+  'proxy_on_upstream_connection_close',
   'proxy_on_done',
   'proxy_on_log',
   'proxy_on_delete',
 ] as const;
 export type CallbackName = (typeof CALLBACKS)[number];
-
-const NO_RESULT: ReadonlySet<string> = new Set([
-  'proxy_on_context_create',
-  'proxy_on_log',
-  'proxy_on_delete',
-]);
-const ONE_PARAM: ReadonlySet<string> = new Set(['proxy_on_done', 'proxy_on_log', 'proxy_on_delete']);
-const THREE_PARAMS: ReadonlySet<string> = new Set([
-  'proxy_on_request_headers',
-  'proxy_on_request_body',
-  'proxy_on_response_headers',
-  'proxy_on_response_body',
-]);
 
 const wat = await wabt();
 
@@ -85,12 +85,11 @@ export function puppetText(shape: PuppetShape): string {
   }
   for (const [name, letters] of Object.entries(WASI_TYPES)) trampoline(wasiModule, name, letters);
   const callbacks = (shape.callbacks ?? CALLBACKS).map(name => {
-    // 0.1.0 has no end_of_stream for headers.
-    const two = shape.abi === '0.1.0' && name.endsWith('_headers');
-    const params = ONE_PARAM.has(name) ? 1 : THREE_PARAMS.has(name) && !two ? 3 : 2;
-    const args = [0, 1, 2].map(i => (i < params ? `(local.get ${i})` : '(i32.const -1)')).join(' ');
+    const letters = CALLBACK_TYPES[shape.abi][name]!;
+    const params = letters.replace('>', '').length;
+    const args = [0, 1, 2, 3, 4].map(i => (i < params ? `(local.get ${i})` : '(i32.const -1)')).join(' ');
     const call = `(call $test_on (i32.const ${CALLBACKS.indexOf(name)}) ${args})`;
-    const result = NO_RESULT.has(name);
+    const result = letters.endsWith('>');
     return `(func (export "${name}") (param ${'i32 '.repeat(params)}) ${result ? '' : '(result i32)'}
       ${result ? `(drop ${call})` : call})`;
   });
@@ -98,7 +97,7 @@ export function puppetText(shape: PuppetShape): string {
   const hand = handed.map((name, i) => `(call $test_ref (i32.const ${i}) (ref.func $${name}))`).join('\n');
   return `(module
     ${imports.join('\n')}
-    (import "${wasiModule}" "test_on" (func $test_on (param i32 i32 i32 i32) (result i32)))
+    (import "${wasiModule}" "test_on" (func $test_on (param i32 i32 i32 i32 i32 i32) (result i32)))
     (import "${wasiModule}" "test_alloc" (func $test_alloc (param i32)))
     (import "${wasiModule}" "test_ref" (func $test_ref (param i32 funcref)))
     (memory (export "memory") 2 64)

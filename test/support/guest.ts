@@ -5,6 +5,7 @@ import type { FilterLimits } from '../../src/config/types.ts';
 import { type CompiledModule, compile, sha256 } from '../../src/engine/compile.ts';
 import { Interrupter } from '../../src/engine/interrupt/interrupter.ts';
 import type { RawFields } from '../../src/message/fields.ts';
+import { NO_CAPABILITIES } from '../../src/plugin/capabilities.ts';
 import type { PluginOptions, ProxyWasmPlugin } from '../../src/plugin/plugin.ts';
 import { VmRegistry } from '../../src/plugin/registry.ts';
 import type { Plugin } from '../../src/plugin/types.ts';
@@ -19,6 +20,7 @@ import {
   puppetRefs,
   puppetText,
 } from './guest-wat.ts';
+import { FakeServices } from './services.ts';
 
 export type { CallbackName } from './guest-wat.ts';
 export { assemble, HEAP } from './guest-wat.ts';
@@ -163,7 +165,7 @@ export function serialise(pairs: RawFields): Buffer {
 }
 
 /** What a callback does; a number is its result (default: go on, or true). */
-export type Handler = (puppet: Puppet, a: number, b: number, c: number) => unknown;
+export type Handler = (puppet: Puppet, a: number, b: number, c: number, d: number, e: number) => unknown;
 export type Script = Partial<Record<CallbackName, Handler>>;
 
 const DEFAULT_RESULT: Partial<Record<CallbackName, number>> = {
@@ -201,6 +203,11 @@ export const LIMITS: FilterLimits = {
   propertyBytes: 64 * 1024,
   logLines: 100_000,
   contexts: 10_000,
+  calls: 100,
+  sharedDataBytes: 1024 * 1024,
+  queueLength: 1000,
+  metrics: 100,
+  tickPeriod: 1,
 };
 
 export type OptionOverrides = Partial<Omit<PluginOptions, 'limits'>> & {
@@ -219,7 +226,7 @@ export function pluginOptions(overrides: OptionOverrides = {}): PluginOptions {
     allowOnHeadersStopIteration: false,
     onFailure: 'reload',
     restart: { firstDelay: 100, maxDelay: 10_000, crashesPerMinute: 30 },
-    capabilities: { upstreams: [], env: [], directories: [], tcp: [], clocks: [], random: false },
+    capabilities: NO_CAPABILITIES,
     isolation: 'shared',
     pool: 2,
     ...rest,
@@ -231,6 +238,8 @@ export function pluginOptions(overrides: OptionOverrides = {}): PluginOptions {
 export class Rig {
   readonly log: GuestLog;
   readonly registry: VmRegistry;
+  /** What filters reach beyond their streams. */
+  readonly services: FakeServices;
   readonly module: CompiledModule;
   /** VMs, oldest first. */
   readonly puppets: Puppet[] = [];
@@ -246,6 +255,7 @@ export class Rig {
     shape: PuppetShape,
     script: Script,
     log: GuestLog,
+    services: FakeServices,
   ) {
     this.module = module;
     this.script = script;
@@ -272,16 +282,23 @@ export class Rig {
         of(guest).onAllocate?.();
         return undefined;
       },
-      test_on: guest => (index: number, a: number, b: number, c: number) =>
-        this.#on(of(guest), CALLBACKS[index]!, a, b, c),
+      test_on:
+        guest =>
+        (index: number, ...args: [a: number, b: number, c: number, d: number, e: number]) =>
+          this.#on(of(guest), CALLBACKS[index]!, args),
     };
-    this.registry = new VmRegistry({ log, interrupter, wasi: table });
+    this.services = services;
+    this.registry = new VmRegistry({ log, interrupter, wasi: table, services });
   }
 
-  #on(puppet: Puppet, name: CallbackName, a: number, b: number, c: number): number {
-    this.calls.push(`${name.replace('proxy_on_', '')}(${[a, b, c].filter(n => n !== -1).join(',')})`);
+  #on(
+    puppet: Puppet,
+    name: CallbackName,
+    args: [a: number, b: number, c: number, d: number, e: number],
+  ): number {
+    this.calls.push(`${name.replace('proxy_on_', '')}(${args.filter(n => n !== -1).join(',')})`);
     try {
-      const result = this.script[name]?.(puppet, a, b, c);
+      const result = this.script[name]?.(puppet, ...args);
       return typeof result === 'number' ? result : (DEFAULT_RESULT[name] ?? 0);
     } catch (error) {
       // Traps and exits belong to the guest.
@@ -313,9 +330,17 @@ export async function rig(
   script: Script = {},
   shape: Partial<PuppetShape> = {},
   log = new GuestLog(),
+  services = new FakeServices(),
 ): Promise<Rig> {
   const whole: PuppetShape = { abi: '0.2.1', ...shape };
-  return new Rig(await compileText(puppetText(whole)), await Interrupter.ofThread(), whole, script, log);
+  return new Rig(
+    await compileText(puppetText(whole)),
+    await Interrupter.ofThread(),
+    whole,
+    script,
+    log,
+    services,
+  );
 }
 
 export const VERSIONS: readonly AbiVersion[] = ['0.1.0', '0.2.0', '0.2.1'];

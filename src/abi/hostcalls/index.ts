@@ -5,11 +5,17 @@ import { clocks } from './clocks.ts';
 import { configuration010 } from './configuration.ts';
 import { emscripten } from './emscripten.ts';
 import { fields } from './fields.ts';
+import { foreignFunctions } from './foreign-functions.ts';
+import { grpcCalls } from './grpc-calls.ts';
+import { httpCalls } from './http-calls.ts';
 import { lifecycle } from './lifecycle.ts';
 import { logging, logLevel } from './logging.ts';
+import { metrics } from './metrics.ts';
 import { properties } from './properties.ts';
+import { sharedData } from './shared-data.ts';
+import { sharedQueues } from './shared-queues.ts';
 import { streamControl, streamControl010, streams } from './streams.ts';
-import { unimplemented } from './unimplemented.ts';
+import { timers } from './timers.ts';
 
 const common: HostcallTable = {
   ...lifecycle,
@@ -19,7 +25,13 @@ const common: HostcallTable = {
   ...fields,
   ...streams,
   ...properties,
-  ...unimplemented,
+  ...timers,
+  ...httpCalls,
+  ...grpcCalls,
+  ...sharedData,
+  ...sharedQueues,
+  ...metrics,
+  ...foreignFunctions,
   ...emscripten,
 };
 

@@ -1,18 +1,11 @@
-import { isFieldValue, isToken, type RawFields } from '../../message/fields.ts';
 import type { HostcallTable } from '../guest.ts';
 import { readPairs } from '../pairs.ts';
 import { fits } from '../room.ts';
 import { STREAM_TYPE_MAX, Status, StreamType } from '../types.ts';
+import { legalFields } from './http-calls.ts';
 
 /** gRPC status codes are 0-16; anything else means: none given. */
 const GRPC_STATUS_MAX = 16;
-
-function legalFields(pairs: RawFields): boolean {
-  for (let i = 0; i < pairs.length; i += 2) {
-    if (!isToken(pairs[i]!) || !isFieldValue(pairs[i + 1]!)) return false;
-  }
-  return true;
-}
 
 /** Chapters "Common HTTP and TCP stream operations" and "HTTP streams". */
 export const streams: HostcallTable = {

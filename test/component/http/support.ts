@@ -3,7 +3,9 @@ import type { TestContext } from 'node:test';
 import { PluginChain } from '../../../src/chain/chain.ts';
 import { sha256 } from '../../../src/engine/compile.ts';
 import { Interrupter } from '../../../src/engine/interrupt/interrupter.ts';
+import { NO_CAPABILITIES } from '../../../src/plugin/capabilities.ts';
 import { type CompiledComponentFilter, compileFilter } from '../../../src/plugin/compile.ts';
+import { NO_SERVICES } from '../../../src/plugin/no-services.ts';
 import { PluginState } from '../../../src/plugin/state.ts';
 import type { Plugin } from '../../../src/plugin/types.ts';
 import type { Upstreams } from '../../../src/plugin/upstreams.ts';
@@ -33,13 +35,10 @@ export function component(file: URL): Promise<CompiledComponentFilter> {
 
 /** What tests grant unless they say otherwise. */
 export const GRANTS = {
-  upstreams: [],
-  env: [],
-  directories: [],
-  tcp: [],
-  clocks: ['monotonic', 'wall'],
+  ...NO_CAPABILITIES,
+  clocks: ['monotonic', 'wall'] as const,
   random: true,
-} as const;
+};
 
 export interface HttpFilter {
   readonly plugin: WasiHttpPlugin;
@@ -61,7 +60,7 @@ export async function httpFilter(
     limits: { bufferedBody: 256 * 1024, ...limits },
     ...rest,
   });
-  const state = new PluginState(options.name, options.limits, options.restart, log);
+  const state = new PluginState(options, log, NO_SERVICES);
   const plugin = new WasiHttpPlugin(await component(file), options, state, interrupter, upstreams);
   plugin.start();
   return { plugin, state, log };

@@ -1,15 +1,9 @@
 import type { WasiHost } from '../../../src/component/wasi/index.ts';
 import type { Capabilities } from '../../../src/config/types.ts';
+import { NO_CAPABILITIES } from '../../../src/plugin/capabilities.ts';
 
 /** No grant at all. */
-export const nothing: Capabilities = {
-  upstreams: [],
-  env: [],
-  directories: [],
-  tcp: [],
-  clocks: [],
-  random: false,
-};
+export const nothing: Capabilities = NO_CAPABILITIES;
 
 export class Exit extends Error {
   readonly status: number;

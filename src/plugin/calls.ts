@@ -1,0 +1,231 @@
+import type { CallStatus, GrpcCallRequest, HttpCallRequest } from '../abi/host.ts';
+import { Status } from '../abi/types.ts';
+import { FieldMap, type RawFields } from '../message/fields.ts';
+import { grpcUpstream } from './grpc-service.ts';
+import { failed, HttpCall, type HttpCallResult } from './http-calls.ts';
+import type { GrpcCall, GrpcHandler } from './services.ts';
+import type { PluginState } from './state.ts';
+
+/** gRPC status of what was cancelled with its stream. */
+const CANCELLED = 1;
+const RESOURCE_EXHAUSTED = 8;
+
+/** A stream's context that makes calls. */
+export interface Caller {
+  /** Its calls that are under way. */
+  pendingCalls: number;
+}
+
+/** Who hears what becomes of calls: a root context. Nothing of it is called while a guest is on the stack. */
+export interface CallReceiver {
+  readonly state: PluginState;
+  /** An id that no call of its VM has. */
+  nextCallId(): number;
+  onHttpCallResponse(call: number, result: HttpCallResult): void;
+  onGrpcInitialMetadata(call: number, metadata: FieldMap): void;
+  onGrpcMessage(call: number, message: Buffer): void;
+  onGrpcTrailingMetadata(call: number, metadata: FieldMap): void;
+  onGrpcClose(call: number, status: CallStatus): void;
+}
+
+interface Pending {
+  readonly caller: Caller | undefined;
+  /** Nothing is heard of it any more. */
+  abort(): void;
+  /** Tells the guest that it ended with the stream that made it. */
+  cancelled(): void;
+}
+
+interface PendingGrpc extends Pending {
+  readonly call: GrpcCall;
+  /** A stream; else a call, whose one message has been sent. */
+  readonly streams: boolean;
+  /** No more messages may follow. */
+  ended: boolean;
+}
+
+/** The HTTP and gRPC calls of one root context and its streams. */
+export class Calls {
+  readonly #receiver: CallReceiver;
+  readonly #pending = new Map<number, Pending>();
+  readonly #grpc = new Map<number, PendingGrpc>();
+
+  constructor(receiver: CallReceiver) {
+    this.#receiver = receiver;
+  }
+
+  /** The id, or a status negated. */
+  http(request: HttpCallRequest, caller: Caller | undefined): number {
+    const { state } = this.#receiver;
+    if (!state.capabilities.upstreams.includes(request.upstream)) {
+      state.deniedUpstream(request.upstream);
+      return -Status.BAD_ARGUMENT;
+    }
+    if (this.#full()) return -Status.INTERNAL_FAILURE;
+    const id = this.#receiver.nextCallId();
+    const call = new HttpCall(state, request, result => {
+      this.#remove(id);
+      this.#receiver.onHttpCallResponse(id, result);
+    });
+    this.#add(id, {
+      caller,
+      abort: () => call.abort(),
+      cancelled: () => this.#receiver.onHttpCallResponse(id, failed('its stream ended')),
+    });
+    return id;
+  }
+
+  /** The id, or a status negated. */
+  grpc(request: GrpcCallRequest, caller: Caller | undefined): number {
+    const { state } = this.#receiver;
+    const upstream = grpcUpstream(request.upstream, state.capabilities.upstreams);
+    if (upstream === undefined) {
+      state.deniedUpstream(request.upstream.toString());
+      return -Status.PARSE_FAILURE;
+    }
+    if (this.#full()) return -Status.INTERNAL_FAILURE;
+    const id = this.#receiver.nextCallId();
+    const { message, timeout, ...rest } = request;
+    const own = { ...rest, timeout: timeout === 0 ? undefined : timeout };
+    const most = state.limits.bufferedBody;
+    const call = state.services.grpc.open(upstream, own, most, this.#grpcHandler(id));
+    if (call === undefined) return -Status.PARSE_FAILURE;
+    if (message !== undefined) {
+      call.send(message);
+      call.end();
+    }
+    const pending: PendingGrpc = {
+      caller,
+      call,
+      streams: message === undefined,
+      ended: message !== undefined,
+      abort: () => call.cancel(),
+      cancelled: () => this.#receiver.onGrpcClose(id, { code: CANCELLED, message: 'its stream ended' }),
+    };
+    this.#grpc.set(id, pending);
+    this.#add(id, pending);
+    return id;
+  }
+
+  grpcSend(id: number, message: Buffer, endOfStream: boolean): Status {
+    const pending = this.#grpc.get(id);
+    if (pending === undefined) return Status.NOT_FOUND;
+    if (pending.ended) return Status.BAD_ARGUMENT;
+    const { limits, counters } = this.#receiver.state;
+    // What the guest sends faster than it goes out is held here.
+    if (pending.call.buffered + message.length > limits.bufferedBody) {
+      counters.limitHits.bufferedBody++;
+      return Status.BAD_ARGUMENT;
+    }
+    pending.call.send(message);
+    if (endOfStream) this.#endGrpc(pending);
+    return Status.OK;
+  }
+
+  grpcCancel(id: number): Status {
+    const pending = this.#grpc.get(id);
+    if (pending === undefined) return Status.NOT_FOUND;
+    this.#remove(id);
+    pending.abort();
+    return Status.OK;
+  }
+
+  grpcClose(id: number): Status {
+    const pending = this.#grpc.get(id);
+    if (pending === undefined) return Status.NOT_FOUND;
+    if (!pending.ended) this.#endGrpc(pending);
+    return Status.OK;
+  }
+
+  /** A stream ended while it waited: nobody needs what its calls bring. The guest hears that they failed. */
+  cancelOf(caller: Caller): void {
+    const ids = [...this.#pending].filter(([, pending]) => pending.caller === caller).map(([id]) => id);
+    for (const id of ids) {
+      const pending = this.#pending.get(id)!;
+      pending.abort();
+      // The guest may be on the stack.
+      setImmediate(() => {
+        // Or its VM was gone by then, and everything of it.
+        if (this.#pending.get(id) !== pending) return;
+        this.#remove(id);
+        pending.cancelled();
+      }).unref();
+    }
+  }
+
+  /** Nothing is heard of any of them. */
+  abortAll(): void {
+    for (const [id, pending] of [...this.#pending]) {
+      this.#remove(id);
+      pending.abort();
+    }
+  }
+
+  #grpcHandler(id: number): GrpcHandler {
+    const receiver = this.#receiver;
+    const live = () => this.#grpc.has(id);
+    const fits = (metadata: RawFields) => {
+      const { headerCount, headerBytes } = receiver.state.limits;
+      let bytes = 0;
+      for (const text of metadata) bytes += text.length;
+      return metadata.length <= 2 * headerCount && bytes <= headerBytes;
+    };
+    const exhausted = () => {
+      const pending = this.#grpc.get(id)!;
+      this.#remove(id);
+      pending.abort();
+      receiver.state.counters.limitHits.headerBytes++;
+      receiver.onGrpcClose(id, {
+        code: RESOURCE_EXHAUSTED,
+        message: 'metadata over the limits of the filter',
+      });
+    };
+    return {
+      onInitialMetadata: metadata => {
+        if (!live()) return;
+        if (fits(metadata)) receiver.onGrpcInitialMetadata(id, new FieldMap(metadata));
+        else exhausted();
+      },
+      onMessage: message => {
+        if (live()) receiver.onGrpcMessage(id, message);
+      },
+      onTrailingMetadata: metadata => {
+        if (!live()) return;
+        if (fits(metadata)) receiver.onGrpcTrailingMetadata(id, new FieldMap(metadata));
+        else exhausted();
+      },
+      onClose: (code, message) => {
+        if (!live()) return;
+        this.#remove(id);
+        receiver.onGrpcClose(id, { code, message });
+      },
+    };
+  }
+
+  #endGrpc(pending: PendingGrpc): void {
+    pending.ended = true;
+    pending.call.end();
+  }
+
+  #full(): boolean {
+    const { counters, limits } = this.#receiver.state;
+    if (counters.calls < limits.calls) return false;
+    counters.limitHits.calls++;
+    return true;
+  }
+
+  #add(id: number, pending: Pending): void {
+    this.#pending.set(id, pending);
+    this.#receiver.state.counters.calls++;
+    if (pending.caller !== undefined) pending.caller.pendingCalls++;
+  }
+
+  #remove(id: number): void {
+    const pending = this.#pending.get(id);
+    if (pending === undefined) return;
+    this.#pending.delete(id);
+    this.#grpc.delete(id);
+    this.#receiver.state.counters.calls--;
+    if (pending.caller !== undefined) pending.caller.pendingCalls--;
+  }
+}

@@ -1,0 +1,153 @@
+import type { CallStatus, GrpcCallRequest, HttpCallRequest, SharedValue } from '../abi/host.ts';
+import { type MetricType, Status } from '../abi/types.ts';
+import type { Caller } from './calls.ts';
+import type { RootContext } from './root-context.ts';
+import { type ForeignCaller, FULL } from './services.ts';
+import { VmContext } from './vm-context.ts';
+
+/** What all contexts of a guest can reach beyond their streams. */
+export abstract class ServiceContext extends VmContext {
+  abstract get root(): RootContext;
+
+  /** Who has to be there for the answer of its calls; undefined: nobody. */
+  protected get caller(): Caller | undefined {
+    return undefined;
+  }
+
+  override setTickPeriod(period: number): Status {
+    return this.root.timer.set(period);
+  }
+
+  override httpCall(request: HttpCallRequest): number {
+    return this.root.calls.http(request, this.caller);
+  }
+
+  override grpcCall(request: GrpcCallRequest): number {
+    return this.root.calls.grpc(request, this.caller);
+  }
+
+  override grpcSend(call: number, message: Buffer, endOfStream: boolean): Status {
+    return this.root.calls.grpcSend(call, message, endOfStream);
+  }
+
+  override grpcCancel(call: number): Status {
+    return this.root.calls.grpcCancel(call);
+  }
+
+  override grpcClose(call: number): Status {
+    return this.root.calls.grpcClose(call);
+  }
+
+  override callStatus(): CallStatus {
+    return this.root.lastCall;
+  }
+
+  override sharedData(key: string): SharedValue | Status {
+    if (!this.#mayShare()) return Status.INTERNAL_FAILURE;
+    return this.state.services.store.get(this.root.identity.vmId, key);
+  }
+
+  override setSharedData(key: string, value: Buffer, cas: number): Status {
+    if (!this.#mayShare()) return Status.INTERNAL_FAILURE;
+    const { services, limits } = this.state;
+    const status = services.store.set(this.root.identity.vmId, key, value, cas, limits.sharedDataBytes);
+    if (status !== FULL) return status;
+    this.hit('sharedDataBytes');
+    return Status.BAD_ARGUMENT;
+  }
+
+  override registerQueue(name: string): number {
+    if (!this.#mayShare()) return -Status.INTERNAL_FAILURE;
+    const { root } = this;
+    const id = this.state.services.store.registerQueue(root.identity.vmId, name, root);
+    if (id === 0) return -Status.INTERNAL_FAILURE;
+    root.hasQueues = true;
+    return id;
+  }
+
+  override resolveQueue(vmId: string, name: string): number {
+    if (!this.#mayShare()) return -Status.INTERNAL_FAILURE;
+    const id = this.state.services.store.resolveQueue(vmId, name);
+    return id === 0 ? -Status.NOT_FOUND : id;
+  }
+
+  override enqueue(queue: number, value: Buffer): Status {
+    if (!this.#mayShare()) return Status.INTERNAL_FAILURE;
+    const status = this.state.services.store.enqueue(queue, value, this.limits.queueLength);
+    if (status !== FULL) return status;
+    this.hit('queueLength');
+    return Status.BAD_ARGUMENT;
+  }
+
+  override dequeue(queue: number): Uint8Array | Status {
+    return this.#mayShare() ? this.state.services.store.dequeue(queue) : Status.INTERNAL_FAILURE;
+  }
+
+  override defineMetric(type: MetricType, name: string): number {
+    return this.vm.metrics.define(this.state, type, name);
+  }
+
+  override recordMetric(metric: number, value: bigint): Status {
+    return this.vm.metrics.record(this.state, metric, value);
+  }
+
+  override incrementMetric(metric: number, offset: bigint): Status {
+    return this.vm.metrics.increment(this.state, metric, offset);
+  }
+
+  override metricValue(metric: number): bigint | Status {
+    return this.vm.metrics.value(this.state, metric);
+  }
+
+  override callForeignFunction(name: string, args: Buffer): Uint8Array | Status {
+    const { services, limits, log, logFields } = this.state;
+    const fn = services.foreignFunctions.get(name);
+    if (fn === undefined) return Status.NOT_FOUND;
+    let result: Uint8Array | Status;
+    try {
+      result = fn(args, new ContextCaller(this, limits.bufferedBody));
+    } catch (error) {
+      // A limited number of lines: a guest can call it all day.
+      if (this.state.logLimit.admit())
+        log.error({ ...logFields, err: error }, `foreign function ${name} failed`);
+      return Status.INTERNAL_FAILURE;
+    }
+    if (typeof result === 'number' || result.length <= limits.bufferedBody) return result;
+    this.hit('bufferedBody');
+    return Status.BAD_ARGUMENT;
+  }
+
+  #mayShare(): boolean {
+    if (this.state.capabilities.sharedData) return true;
+    this.state.denied('shared data and queues', 'capabilities: {sharedData: true}');
+    return false;
+  }
+}
+
+/** A context as foreign functions see it. */
+class ContextCaller implements ForeignCaller {
+  readonly maxBytes: number;
+  readonly #context: ServiceContext;
+
+  constructor(context: ServiceContext, maxBytes: number) {
+    this.#context = context;
+    this.maxBytes = maxBytes;
+  }
+
+  get filter(): string {
+    return this.#context.name;
+  }
+
+  clearRouteCache(): boolean {
+    return this.#context.clearRouteCache() === Status.OK;
+  }
+
+  setProperty(path: string, value: Buffer): Status {
+    return this.#context.setProperty(path, value);
+  }
+
+  callBack(functionId: number, args: Buffer): void {
+    const { root } = this.#context;
+    setImmediate(() => root.onForeignFunction(functionId, args)).unref();
+  }
+}
