@@ -129,6 +129,9 @@ test('components: capabilities, plugs by path or URL', async t => {
     directories: [{ host: `${process.cwd()}/data`, guest: '/d', access: 'read' }],
     tcp: [{ host: 'a', port: 1 }],
     clocks: ['wall'],
+    callbacks: { deny: [] },
+    hostcalls: { deny: [] },
+    sharedData: false,
     random: false,
   });
   const chain = await createFilterChain({ filters: [{ module: component, plugs: [plug], config: 'read' }] });

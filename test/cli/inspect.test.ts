@@ -88,7 +88,7 @@ test('what the default limits make of a large module', async () => {
     /function 300\.0 KiB: more than limits\.functionSize .* limits: \{functionSize: 301KiB\}/,
   );
   assert.match(text, /Bodies of requests pass by; of responses each piece goes .* can't change it/);
-  assert.match(stdout, /^ {2}Never +proxy_on_tick$/m);
+  assert.match(stdout, /^ {2}On their own +proxy_on_tick$/m);
   for (const line of stdout.split('\n')) assert.ok(line.length <= 100, line);
 });
 
