@@ -1,6 +1,6 @@
 import type { FieldMap } from '../message/fields.ts';
 import type { RequestHeaders, ResponseHeaders } from '../message/headers.ts';
-import type { ConnectionInfo, ExchangeInfo, UpstreamInfo } from '../message/info.ts';
+import type { ConnectionInfo, ExchangeInfo, TargetInfo, UpstreamInfo } from '../message/info.ts';
 import { type Direction, REQUEST, RESPONSE } from '../plugin/types.ts';
 import type { Exchange, StreamFailure } from './types.ts';
 
@@ -50,6 +50,10 @@ abstract class Half implements ExchangeInfo {
 
   get routeName(): string {
     return this.outer.routeName;
+  }
+
+  get target(): TargetInfo | undefined {
+    return this.outer.target;
   }
 
   get upstream(): UpstreamInfo | undefined {

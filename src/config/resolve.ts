@@ -73,6 +73,7 @@ function resolveRoute(route: Route, listener: string, index: number): RouteConfi
     match: resolveMatch(route.match ?? {}),
     upstream: route.upstream,
     filters: route.filters,
+    ...(route.metadata !== undefined && { metadata: route.metadata }),
   };
 }
 
@@ -105,6 +106,7 @@ function resolveUpstream(name: string, upstream: Upstream): UpstreamConfig {
     transport: upstream.transport,
     timeouts: { connect: ms(connect), response: ms(response), idle: ms(idle) },
     connections: upstream.connections,
+    ...(upstream.metadata !== undefined && { metadata: upstream.metadata }),
   };
 }
 

@@ -18,6 +18,26 @@ export const notImplemented: Readonly<Record<string, string>> = {
   'listeners.*.tls': 'TLS on listeners',
 };
 
+/** Values by namespace and key, as filters find them below `property`. */
+const metadata = (what: string, property: string) =>
+  documented(
+    z.record(
+      z.string().min(1),
+      z.record(
+        z.string().min(1),
+        documented(z.union([z.string(), z.number(), z.boolean()]), {
+          description: 'Value: a string, a number (8 bytes, a double) or a boolean (a byte).',
+          remedy: 'a string, a number, true or false',
+        }),
+      ),
+    ),
+    {
+      description: `What filters find out about the ${what}, by namespace and key: property ${property}.filter_metadata.<namespace>.<key>.`,
+      remedy: 'map namespaces to mappings of keys to values, for example {location: {region: eu}}',
+      examples: [{ location: { region: 'eu' } }],
+    },
+  ).optional();
+
 const route = documented(
   z.strictObject({
     name: name('route').optional(),
@@ -40,6 +60,7 @@ const route = documented(
         remedy: 'list names from filters, for example [auth, add-header]',
       },
     ).default([]),
+    metadata: metadata('route', 'route_metadata'),
   }),
   { description: 'One route.', remedy: 'write a mapping with match, upstream and filters' },
 );
@@ -99,6 +120,7 @@ const upstream = documented(
       description: 'Most connections open at once to one endpoint; further requests wait.',
       remedy: 'a whole number from 1 to 65535',
     }).default(256),
+    metadata: metadata('upstream', 'cluster_metadata'),
   }),
   {
     description: 'A service.',

@@ -47,7 +47,11 @@ export interface RouteConfig {
   readonly upstream: string;
   /** Keys of `WeirConfig.filters`, in request order; checked. */
   readonly filters: readonly string[];
+  readonly metadata?: MetadataConfig;
 }
+
+/** Values for filters to read, by namespace and key. */
+export type MetadataConfig = Readonly<Record<string, Readonly<Record<string, string | number | boolean>>>>;
 
 /** Every condition that is present has to hold; none present: every request. */
 export interface RouteMatch {
@@ -78,6 +82,7 @@ export interface UpstreamConfig {
   readonly timeouts: UpstreamTimeouts;
   /** Most connections open at once to one endpoint. */
   readonly connections: number;
+  readonly metadata?: MetadataConfig;
 }
 
 /** All in milliseconds. */

@@ -19,6 +19,16 @@ export interface UpstreamInfo {
   readonly port: number;
 }
 
+/** What the operator says about a route or an upstream: values by namespace and key, for filters to read. */
+export type Metadata = Readonly<Record<string, Readonly<Record<string, string | number | boolean>>>>;
+
+/** Where the route that a request takes leads: known before it is sent. */
+export interface TargetInfo {
+  readonly routeMetadata: Metadata | undefined;
+  readonly upstream: string;
+  readonly upstreamMetadata: Metadata | undefined;
+}
+
 /** What is known of an exchange beyond its messages: the source of most properties. */
 export interface ExchangeInfo {
   readonly connection: ConnectionInfo;
@@ -27,6 +37,8 @@ export interface ExchangeInfo {
   /** Milliseconds since the epoch, when the request's head had arrived. */
   readonly startTime: number;
   readonly routeName: string;
+  /** Undefined where there are no routes. */
+  readonly target?: TargetInfo | undefined;
   readonly upstream: UpstreamInfo | undefined;
   /** Body bytes received so far from the client, and from the upstream (or sent as a local response). */
   readonly requestSize: number;

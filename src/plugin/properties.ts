@@ -1,5 +1,6 @@
 import { pairsToBytes } from '../abi/pairs.ts';
 import type { FieldMap } from '../message/fields.ts';
+import type { Metadata } from '../message/info.ts';
 import type { HttpStream } from './types.ts';
 
 /** What a filter is called. */
@@ -162,6 +163,26 @@ function peer(name: string, address: string, port: number): Value {
   return name === 'port' ? port : undefined;
 }
 
+/** One value, or all of a namespace as a map. Numbers are doubles, as in Envoy's metadata. */
+function metadata(of: Metadata | undefined, kind: string, path: readonly string[]): Value {
+  if (of === undefined || kind !== 'filter_metadata') return undefined;
+  const [namespace, key, ...more] = path.map(part => Buffer.from(part, 'latin1').toString());
+  if (namespace === undefined || more.length > 0 || !Object.hasOwn(of, namespace)) return undefined;
+  const values = of[namespace]!;
+  if (key !== undefined) return Object.hasOwn(values, key) ? metadataBytes(values[key]!) : undefined;
+  return pairsToBytes(
+    Object.entries(values).flatMap(pair => pair.map(part => metadataBytes(part).toString('latin1'))),
+  );
+}
+
+function metadataBytes(value: string | number | boolean): Buffer {
+  if (typeof value === 'string') return utf8(value);
+  if (typeof value === 'boolean') return Buffer.from([value ? 1 : 0]);
+  const bytes = Buffer.alloc(8);
+  bytes.writeDoubleLE(value);
+  return bytes;
+}
+
 function stream(identity: PluginIdentity, of: HttpStream, path: string): Value {
   const [first, second = '', ...more] = path.split('\0');
   const rest = more.join('\0');
@@ -183,10 +204,17 @@ function stream(identity: PluginIdentity, of: HttpStream, path: string): Value {
       return info.upstream === undefined
         ? undefined
         : peer(second, info.upstream.address, info.upstream.port);
-    case 'cluster_name':
-      return info.upstream === undefined ? undefined : utf8(info.upstream.name);
+    case 'cluster_name': {
+      // Where the route leads, before an endpoint is chosen: as Envoy.
+      const name = info.upstream?.name ?? info.target?.upstream;
+      return name === undefined ? undefined : utf8(name);
+    }
+    case 'cluster_metadata':
+      return metadata(info.target?.upstreamMetadata, second, more);
     case 'route_name':
       return utf8(info.routeName);
+    case 'route_metadata':
+      return metadata(info.target?.routeMetadata, second, more);
     default:
       return second === '' ? plugin(identity, first!) : undefined;
   }
@@ -207,7 +235,9 @@ const HOST_PROPERTIES: ReadonlySet<string> = new Set([
   'destination',
   'upstream',
   'cluster_name',
+  'cluster_metadata',
   'route_name',
+  'route_metadata',
   'listener_direction',
   'plugin_name',
   'plugin_root_id',

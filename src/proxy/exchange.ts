@@ -4,7 +4,7 @@ import type { UpstreamError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { FieldMap } from '../message/fields.ts';
 import type { RequestHeaders, ResponseHeaders } from '../message/headers.ts';
-import type { UpstreamInfo } from '../message/info.ts';
+import type { TargetInfo, UpstreamInfo } from '../message/info.ts';
 import type { ClientConnection, ConnectionUser } from './client-connection.ts';
 import { STATUS_CODES } from './node-http.ts';
 import type { RequestHead } from './request-head.ts';
@@ -82,6 +82,10 @@ export class HttpExchange implements Exchange, ConnectionUser {
 
   get routeName(): string {
     return this.route.name;
+  }
+
+  get target(): TargetInfo {
+    return this.route.target;
   }
 
   get requestSize(): number {

@@ -1,6 +1,7 @@
 import type { ChainSource } from '../chain/types.ts';
 import type { ListenerConfig, RouteConfig, ServerLimits, UpstreamConfig } from '../config/types.ts';
 import type { Log } from '../log.ts';
+import type { TargetInfo } from '../message/info.ts';
 import { type BoundAddress, Listener } from './listener.ts';
 import { type Route, Router } from './router.ts';
 import { Upstream } from './upstream.ts';
@@ -32,7 +33,12 @@ export class ReverseProxy {
     const route = (config: RouteConfig): Route => {
       const upstream = upstreams.get(config.upstream);
       if (upstream === undefined) throw new Error(`route ${config.name}: no upstream ${config.upstream}`);
-      return { name: config.name, config, chain: options.chainOf(config), upstream };
+      const target: TargetInfo = {
+        routeMetadata: config.metadata,
+        upstream: upstream.name,
+        upstreamMetadata: upstream.config.metadata,
+      };
+      return { name: config.name, config, chain: options.chainOf(config), upstream, target };
     };
     this.upstreams = upstreams;
     this.#listeners = options.listeners.map(

@@ -2,6 +2,7 @@ import { isIPv6 } from 'node:net';
 import type { ChainSource } from '../chain/types.ts';
 import type { RouteConfig } from '../config/types.ts';
 import type { RequestHeaders } from '../message/headers.ts';
+import type { TargetInfo } from '../message/info.ts';
 import { matchPath } from './path-match.ts';
 import type { Upstream } from './upstream.ts';
 
@@ -11,6 +12,7 @@ export interface Route {
   readonly config: RouteConfig;
   readonly chain: ChainSource;
   readonly upstream: Upstream;
+  readonly target: TargetInfo;
 }
 
 type Condition = (request: RequestHeaders, path: string) => boolean;

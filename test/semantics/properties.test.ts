@@ -121,6 +121,58 @@ for (const transport of TRANSPORTS) {
       assert.ok(integer(values[8]) > 0);
     });
 
+    it('metadata of the route and of the upstream it leads to, before the request is sent', async t => {
+      const ops = [
+        'cluster_name',
+        'route_metadata|filter_metadata|envoy.filters.http.wasm|auth',
+        'route_metadata|filter_metadata|envoy.filters.http.wasm|é',
+        'cluster_metadata|filter_metadata|location|weight',
+        'cluster_metadata|filter_metadata|location|spare',
+        'cluster_metadata|filter_metadata|location',
+        'cluster_metadata|filter_metadata|location|none',
+        'cluster_metadata|filter_metadata|location|region|more',
+        'cluster_metadata|filter_metadata|none',
+        'cluster_metadata|filter_metadata|__proto__',
+        'cluster_metadata|filter_metadata',
+        'cluster_metadata',
+        'cluster_metadata|location|region',
+      ].map((path): Op => ['getProperty', Buffer.from(path.replaceAll('|', '\0')).toString('latin1')]);
+      const set: Op = ['setProperty', 'route_metadata\0filter_metadata\0a\0b', 'x'];
+      const { port, log } = await startTestWeir(t, {
+        transport,
+        filters: { a: probe({ requestHeaders: [...ops, set] }) },
+        routes: [
+          {
+            upstream: 'app',
+            filters: ['a'],
+            metadata: { 'envoy.filters.http.wasm': { auth: 'cookie', é: 'ß' } },
+          },
+        ],
+        upstreamMetadata: { location: { region: 'eu', weight: 1.5, spare: true } },
+      });
+      await get(port, '/');
+      await finished(log, 1);
+      const got = results(log, 'requestHeaders', 'getProperty');
+      const values = got.map(e => e.value);
+      assert.deepEqual(values.slice(0, 3), ['app', 'cookie', Buffer.from('ß').toString('latin1')]);
+      assert.equal(Buffer.from(values[3]!, 'latin1').readDoubleLE(), 1.5);
+      assert.equal(values[4], '\x01');
+      const map = readPairs(values[5]!);
+      assert.deepEqual(
+        map.map(([key, value]) => [key, key === 'region' ? value : value.length]),
+        [
+          ['region', 'eu'],
+          ['weight', 8],
+          ['spare', 1],
+        ],
+      );
+      assert.deepEqual(
+        got.slice(6).map(e => e.status),
+        ops.slice(6).map(() => notFound),
+      );
+      assert.equal(results(log, 'requestHeaders', 'setProperty')[0]?.status, badArgument);
+    });
+
     it('what is not there is NOT_FOUND', async t => {
       const paths = [
         'nothing',

@@ -23,6 +23,7 @@ export interface WeirOptions {
   readonly upstreams?: readonly (number | 'echo')[];
   readonly timeouts?: ConfigInput['upstreams'][string]['timeouts'];
   readonly connections?: number;
+  readonly upstreamMetadata?: ConfigInput['upstreams'][string]['metadata'];
   readonly maxHeaderSize?: string;
   readonly modules?: ConfigInput['modules'];
 }
@@ -41,6 +42,7 @@ export function weirConfig(options: WeirOptions): WeirConfig {
           transport,
           ...(timeouts === undefined ? {} : { timeouts }),
           connections: options.connections ?? 256,
+          metadata: options.upstreamMetadata,
         },
       ]),
     ),
