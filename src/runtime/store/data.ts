@@ -81,7 +81,7 @@ export class SharedData {
     const version = old === 0 ? 0 : words[old >> 2]! >>> 0;
     if (cas !== 0 && cas !== version) return Status.CAS_MISMATCH;
     const more = value.length - (old === 0 ? -key.length : this.#values.length(old));
-    if (this.#scopes.bytes(owner) + more > maxBytes) return FULL;
+    if (this.#scopes.count(owner) + more > maxBytes) return FULL;
     arena.change();
     const block = this.#values.put(value, nextVersion(version));
     if (block === 0) {

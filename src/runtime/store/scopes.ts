@@ -29,7 +29,7 @@ export class Scopes {
   }
 
   /** Under the lock: what is counted in it, bytes or metrics. */
-  bytes(scope: number): number {
+  count(scope: number): number {
     return this.#arena.words[(scope >> 2) + COUNT]!;
   }
 
