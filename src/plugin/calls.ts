@@ -8,7 +8,9 @@ import type { PluginState } from './state.ts';
 
 /** gRPC status of what was cancelled with its stream. */
 const CANCELLED = 1;
+const OK = 0;
 const RESOURCE_EXHAUSTED = 8;
+const INTERNAL = 13;
 
 /** A stream's context that makes calls. */
 export interface Caller {
@@ -24,6 +26,8 @@ export interface CallReceiver {
   onHttpCallResponse(call: number, result: HttpCallResult): void;
   onGrpcInitialMetadata(call: number, metadata: FieldMap): void;
   onGrpcMessage(call: number, message: Buffer): void;
+  /** The message of a call that went well. */
+  onGrpcAnswer(call: number, message: Buffer): void;
   onGrpcTrailingMetadata(call: number, metadata: FieldMap): void;
   onGrpcClose(call: number, status: CallStatus): void;
 }
@@ -88,7 +92,7 @@ export class Calls {
     const { message, timeout, ...rest } = request;
     const own = { ...rest, timeout: timeout === 0 ? undefined : timeout };
     const most = state.limits.bufferedBody;
-    const call = state.services.grpc.open(upstream, own, most, this.#grpcHandler(id));
+    const call = state.services.grpc.open(upstream, own, most, this.#grpcHandler(id, message === undefined));
     if (call === undefined) return -Status.PARSE_FAILURE;
     if (message !== undefined) {
       call.send(message);
@@ -133,6 +137,8 @@ export class Calls {
   grpcClose(id: number): Status {
     const pending = this.#grpc.get(id);
     if (pending === undefined) return Status.NOT_FOUND;
+    // As in Envoy: what can't be sent any more needs no answer.
+    if (!pending.streams) return this.grpcCancel(id);
     if (!pending.ended) this.#endGrpc(pending);
     return Status.OK;
   }
@@ -161,7 +167,11 @@ export class Calls {
     }
   }
 
-  #grpcHandler(id: number): GrpcHandler {
+  /**
+   * A stream hears of all that comes. A call hears of its message, when all went well, or of its end (specification,
+   * proxy_grpc_call, and Envoy): SDKs forget a call with the first of both, and older ones panic at another.
+   */
+  #grpcHandler(id: number, streams: boolean): GrpcHandler {
     const receiver = this.#receiver;
     const live = () => this.#grpc.has(id);
     const fits = (metadata: RawFields) => {
@@ -180,24 +190,29 @@ export class Calls {
         message: 'metadata over the limits of the filter',
       });
     };
+    let answer: Buffer | undefined;
     return {
       onInitialMetadata: metadata => {
-        if (!live()) return;
+        if (!live() || !streams) return;
         if (fits(metadata)) receiver.onGrpcInitialMetadata(id, new FieldMap(metadata));
         else exhausted();
       },
       onMessage: message => {
-        if (live()) receiver.onGrpcMessage(id, message);
+        if (!live()) return;
+        if (streams) receiver.onGrpcMessage(id, message);
+        else answer = message;
       },
       onTrailingMetadata: metadata => {
-        if (!live()) return;
+        if (!live() || !streams) return;
         if (fits(metadata)) receiver.onGrpcTrailingMetadata(id, new FieldMap(metadata));
         else exhausted();
       },
       onClose: (code, message) => {
         if (!live()) return;
         this.#remove(id);
-        receiver.onGrpcClose(id, { code, message });
+        if (streams || code !== OK) receiver.onGrpcClose(id, { code, message });
+        else if (answer === undefined) receiver.onGrpcClose(id, { code: INTERNAL, message: 'no message' });
+        else receiver.onGrpcAnswer(id, answer);
       },
     };
   }

@@ -121,6 +121,11 @@ export class RootContext extends ServiceContext implements CallReceiver, QueueRe
     this.#tell('proxy_on_grpc_receive', this.vm.callbacks.grpcMessage, told, call, message.length);
   }
 
+  onGrpcAnswer(call: number, message: Buffer): void {
+    this.lastCall = NO_STATUS;
+    this.onGrpcMessage(call, message);
+  }
+
   onGrpcTrailingMetadata(call: number, metadata: FieldMap): void {
     const told: Told = { ...NOTHING, trailingMetadata: metadata };
     const fn = this.vm.callbacks.grpcTrailingMetadata;

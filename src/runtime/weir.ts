@@ -49,6 +49,7 @@ export async function startWeir(config: WeirConfig, log: Log): Promise<RunningWe
   const { filters, errors } = await loadFilters(used, config.modules, log, undefined, services);
   if (errors.length > 0) {
     filters.close();
+    grpc.close();
     throw new StartError(errors);
   }
   const { listeners, upstreams, server } = config;

@@ -150,7 +150,7 @@ export const grpcCalls: HostcallTable = {
   /** `proxy_grpc_cancel(id) -> status`: a call or stream ends at once; no callback follows. OK; NOT_FOUND. */
   proxy_grpc_cancel: guest => (id: number) => guest.host.grpcCancel(id >>> 0),
 
-  /** `proxy_grpc_close(stream_id) -> status`: no more messages follow. OK; NOT_FOUND; BAD_ARGUMENT for a call. */
+  /** `proxy_grpc_close(id) -> status`: no more messages follow on a stream; a call is cancelled. OK; NOT_FOUND. */
   proxy_grpc_close: guest => (id: number) => guest.host.grpcClose(id >>> 0),
 
   /**
