@@ -13,7 +13,7 @@ import { type FilterChainOptions, resolveOptions } from './options.ts';
 export async function createFilterChain(options: FilterChainOptions): Promise<EmbeddedChain> {
   const log = options.log ?? quietLog();
   const { filters, bytes, modules } = resolveOptions(options);
-  const loaded = await loadFilters(filters, modules, log, bytes);
+  const loaded = await loadFilters(filters, modules, log, { bytes });
   if (loaded.errors.length > 0) {
     loaded.filters.close();
     throw new StartError(loaded.errors);

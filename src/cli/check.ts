@@ -1,8 +1,8 @@
 import { loadConfig } from '../config/load.ts';
 import type { WeirConfig } from '../config/types.ts';
 import { ConfigError, WeirError } from '../errors.ts';
+import { checkFilters } from '../runtime/check-filters.ts';
 import { type FilterReport, filterReports } from '../runtime/filter-report.ts';
-import { checkFilters } from '../runtime/weir.ts';
 import { checkText } from './check-text.ts';
 import { ErrorLines } from './logger.ts';
 

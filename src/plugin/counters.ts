@@ -1,4 +1,8 @@
 import type { LimitName } from '../config/types.ts';
+import { CALLBACK_BOUNDS, Histogram } from '../histogram.ts';
+
+/** One callback of so many is timed: a prime, so that it is not always the same one of a request's. */
+export const TIMED = 17;
 
 /** What happened to one filter since the process started: plain numbers, read when metrics are asked for. */
 export class FilterCounters {
@@ -21,6 +25,10 @@ export class FilterCounters {
   contexts = 0;
   /** HTTP and gRPC calls under way. */
   calls = 0;
+  /** Callbacks until the next one that is timed, that one included. */
+  untilTimed = TIMED;
+  /** Times of those that were. */
+  readonly times = new Histogram(CALLBACK_BOUNDS);
   /** How often each of `limits` was reached. */
   readonly limitHits: Record<LimitName, number> = {
     memory: 0,
@@ -40,4 +48,11 @@ export class FilterCounters {
     metrics: 0,
     tickPeriod: 0,
   };
+
+  /** Calls into its VMs, with those that are running. */
+  get callbacks(): number {
+    let timed = 0;
+    for (let i = 0; i <= CALLBACK_BOUNDS.length; i++) timed += this.times.cells[i]!;
+    return timed * TIMED + (TIMED - this.untilTimed);
+  }
 }

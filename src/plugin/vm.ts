@@ -8,6 +8,7 @@ import { LineBuffer } from '../wasi/stdio.ts';
 import type { Callbacks, GuestFunction } from './callbacks.ts';
 import type { Context } from './context.ts';
 import { ContextTable } from './context-table.ts';
+import { TIMED } from './counters.ts';
 import { Exit, guestError } from './death.ts';
 import { MetricTable } from './metric-table.ts';
 import { StartContext } from './start-context.ts';
@@ -101,6 +102,9 @@ export abstract class Vm {
       throw new GuestError('GUEST_EXIT', context.name, callback, 'its VM was closed before this');
     const interrupter = this.interrupter;
     interrupter.enter(context.callTime);
+    const { counters } = context.state;
+    const timed = --counters.untilTimed === 0;
+    const begun = timed ? performance.now() : 0;
     const outer = this.host;
     this.host = context;
     let inside = true;
@@ -114,8 +118,12 @@ export abstract class Vm {
       // An exit that the guest caught, and then it looped: the exit came first.
       throw this.#kill(this.#thrown ?? error, context, callback, inside && interrupter.leave());
     } finally {
+      if (timed) {
+        counters.untilTimed += TIMED;
+        counters.times.observe(performance.now() - begun);
+      }
       const refused = this.#refused.take();
-      if (refused !== 0) context.state.counters.limitHits.memory += refused;
+      if (refused !== 0) counters.limitHits.memory += refused;
       if (this.#stdioUsed) this.#flushStdio();
       this.host = outer;
     }

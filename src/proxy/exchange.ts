@@ -47,6 +47,7 @@ export class HttpExchange implements Exchange, ConnectionUser {
   /** The exchange has ended: nothing is sent any more. */
   over = false;
   #routeStale = false;
+  readonly #begun = performance.now();
 
   constructor(
     context: ExchangeContext,
@@ -220,6 +221,7 @@ export class HttpExchange implements Exchange, ConnectionUser {
     this.request.close();
     this.response.close();
     this.stream?.finish();
+    this.route.counts.ended(this.response.statusSent, performance.now() - this.#begun);
     this.context.exchangeEnded();
   }
 }

@@ -9,6 +9,7 @@ import { ClientConnection } from './client-connection.ts';
 import { type ExchangeContext, HttpExchange } from './exchange.ts';
 import { http } from './node-http.ts';
 import { clientErrorStatus, refuse, refuseConnection } from './refusal.ts';
+import { RequestCounts } from './request-counts.ts';
 import { readRequestHead } from './request-head.ts';
 import type { Router } from './router.ts';
 import { watchHandshake } from './tunnel.ts';
@@ -20,12 +21,22 @@ export interface BoundAddress {
   readonly port: number;
 }
 
+/** Where to listen, when not only the configuration says so. */
+export interface Binding {
+  /** In place of the configured port. */
+  readonly port?: number;
+  /** Others that say so too may listen on the same port: the system shares connections out. */
+  readonly reusePort?: boolean;
+}
+
 /** One address that clients connect to: an HTTP/1.1 server that turns requests into exchanges. */
 export class Listener implements ExchangeContext {
   readonly name: string;
   readonly log: Log;
   router: Router;
   draining = false;
+  /** Requests that no route took. */
+  readonly counts = new RequestCounts();
   readonly #config: ListenerConfig;
   readonly #server: Server;
   readonly #connections = new WeakMap<Duplex, ClientConnection>();
@@ -66,11 +77,11 @@ export class Listener implements ExchangeContext {
   }
 
   /** Binds. A port that can't be had is a WeirError LISTEN_FAILED. */
-  listen(): Promise<BoundAddress> {
-    const { host, port, name } = this.#config;
+  listen({ port = this.#config.port, reusePort = false }: Binding = {}): Promise<BoundAddress> {
+    const { host, name } = this.#config;
     return new Promise((resolve, reject) => {
       this.#server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(this.#config, error)));
-      this.#server.listen({ host, port }, () => {
+      this.#server.listen({ host, port, reusePort }, () => {
         this.#server.removeAllListeners('error');
         this.#server.on('error', error => this.log.error({ listener: name, error }, 'listener error'));
         const address = this.#server.address() as AddressInfo;
@@ -94,6 +105,11 @@ export class Listener implements ExchangeContext {
     await closed;
     // Exchanges hear of their connection's end a moment after the server does.
     while (this.#active > 0) await new Promise(resolve => setImmediate(resolve));
+  }
+
+  /** Requests in flight. */
+  get active(): number {
+    return this.#active;
   }
 
   exchangeEnded(): void {
@@ -140,6 +156,7 @@ export class Listener implements ExchangeContext {
     const head = readRequestHead(req, connection.sourceAddress);
     if ('refused' in head) {
       this.log.debug({ part: 'client', listener: this.name, reason: head.reason }, 'request refused');
+      this.counts.refused(head.refused);
       refuse(res, head.refused, head.reason);
       return;
     }
@@ -148,6 +165,7 @@ export class Listener implements ExchangeContext {
     const headers = new RequestHeaders(req.method ?? '', head.path, head.authority, 'http', req.rawHeaders);
     const route = this.router.match(headers);
     if (route === undefined) {
+      this.counts.refused(404);
       refuse(res, 404, 'no route', head.length === 0);
       return;
     }
@@ -158,8 +176,10 @@ export class Listener implements ExchangeContext {
       return;
     }
     void chain.then(loaded => {
-      if (res.closed) this.exchangeEnded();
-      else this.#start(new HttpExchange(this, connection, req, res, head, headers, route, loaded, upgrade));
+      if (res.closed) {
+        route.counts.ended(0, 0);
+        this.exchangeEnded();
+      } else this.#start(new HttpExchange(this, connection, req, res, head, headers, route, loaded, upgrade));
     });
   }
 
@@ -232,7 +252,8 @@ function upgradeOf({ headers }: IncomingMessage): string {
   return length === '0' && coding === undefined && !NOT_CARRIED.test(upgrade) ? upgrade : '';
 }
 
-function listenError(config: ListenerConfig, error: NodeJS.ErrnoException): WeirError {
+/** A WeirError LISTEN_FAILED that says what to do. */
+export function listenError(config: ListenerConfig, error: NodeJS.ErrnoException): WeirError {
   const { name, host, port } = config;
   const remedy: Record<string, string> = {
     EADDRINUSE: 'another process listens there: stop it, or choose another port',

@@ -2,7 +2,8 @@ import type { ChainSource } from '../chain/types.ts';
 import type { ListenerConfig, RouteConfig, ServerLimits, UpstreamConfig } from '../config/types.ts';
 import type { Log } from '../log.ts';
 import type { TargetInfo } from '../message/info.ts';
-import { type BoundAddress, Listener } from './listener.ts';
+import { type Binding, type BoundAddress, Listener } from './listener.ts';
+import { RequestCounts } from './request-counts.ts';
 import { type Route, Router } from './router.ts';
 import { Upstream } from './upstream.ts';
 
@@ -23,6 +24,11 @@ export class ReverseProxy {
   readonly upstreams: ReadonlyMap<string, Upstream>;
   readonly #listeners: readonly Listener[];
 
+  /** With their routes: what metrics are made of. */
+  get listeners(): readonly Listener[] {
+    return this.#listeners;
+  }
+
   /** Opens nothing yet. A route to an upstream that isn't there is a programming error: the configuration is checked. */
   constructor(options: ProxyOptions) {
     const { server, log } = options;
@@ -38,7 +44,14 @@ export class ReverseProxy {
         upstream: upstream.name,
         upstreamMetadata: upstream.config.metadata,
       };
-      return { name: config.name, config, chain: options.chainOf(config), upstream, target };
+      return {
+        name: config.name,
+        config,
+        chain: options.chainOf(config),
+        upstream,
+        target,
+        counts: new RequestCounts(),
+      };
     };
     this.upstreams = upstreams;
     this.#listeners = options.listeners.map(
@@ -47,14 +60,14 @@ export class ReverseProxy {
   }
 
   /**
-   * Starts the upstreams and binds every listener; resolves with the addresses, in the order of the configuration.
+   * Starts the upstreams and binds every listener, `bindings` in the same order; resolves with the addresses, in the order of the configuration.
    * Throws WeirError LISTEN_FAILED when one can't be bound; then nothing stays open.
    */
-  async listen(): Promise<readonly BoundAddress[]> {
+  async listen(bindings: readonly Binding[] = []): Promise<readonly BoundAddress[]> {
     try {
       for (const upstream of this.upstreams.values()) await upstream.start();
       const bound: BoundAddress[] = [];
-      for (const listener of this.#listeners) bound.push(await listener.listen());
+      for (const [i, listener] of this.#listeners.entries()) bound.push(await listener.listen(bindings[i]));
       return bound;
     } catch (error) {
       await this.close({ drain: 0 });

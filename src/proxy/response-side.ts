@@ -47,6 +47,11 @@ export class ResponseSide implements UpgradeHandler {
     this.#writer = new ResponseWriter(exchange, full => this.#clientFull(full));
   }
 
+  /** Of the head that went out; 0: none did. */
+  get statusSent(): number {
+    return this.#writer.status;
+  }
+
   /** All of the response was handed to the connection. */
   get ended(): boolean {
     return this.#writer.ended;

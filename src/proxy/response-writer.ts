@@ -26,6 +26,8 @@ export interface OutgoingHead {
 /** Writes one response to the client's connection, and keeps its framing true. */
 export class ResponseWriter implements HeadHolder {
   headSent = false;
+  /** Of the head that was sent; 0 before. */
+  status = 0;
   /** All of the response was handed to the connection. */
   ended = false;
   /** The client must take what it was sent before there is more. */
@@ -69,6 +71,7 @@ export class ResponseWriter implements HeadHolder {
       res.writeHead(status, raw);
     }
     this.headSent = true;
+    this.status = status;
     // Without a body, the end follows at once.
     if (this.#bodyless) return;
     this.#headWaits = true;
@@ -136,6 +139,7 @@ export class ResponseWriter implements HeadHolder {
   /** The connection has become a tunnel. */
   handOver(): void {
     this.headSent = true;
+    this.status = 101;
     this.ended = true;
   }
 

@@ -4,6 +4,7 @@ import type { RouteConfig } from '../config/types.ts';
 import type { RequestHeaders } from '../message/headers.ts';
 import type { TargetInfo } from '../message/info.ts';
 import { matchPath } from './path-match.ts';
+import type { RequestCounts } from './request-counts.ts';
 import type { Upstream } from './upstream.ts';
 
 /** Where a request goes, and through which filters. */
@@ -13,6 +14,7 @@ export interface Route {
   readonly chain: ChainSource;
   readonly upstream: Upstream;
   readonly target: TargetInfo;
+  readonly counts: RequestCounts;
 }
 
 type Condition = (request: RequestHeaders, path: string) => boolean;
@@ -26,11 +28,14 @@ interface CompiledRoute<R> {
 export class Router<R extends { readonly config: RouteConfig } = Route> {
   /** How many routes there are: with one, asking again can't lead elsewhere. */
   readonly size: number;
+  /** In order. */
+  readonly routes: readonly R[];
   readonly #routes: readonly CompiledRoute<R>[];
   readonly #catchAll: R | undefined;
 
   constructor(routes: readonly R[]) {
     this.size = routes.length;
+    this.routes = routes;
     this.#routes = routes.map(route => ({ route, conditions: compile(route.config) }));
     const first = this.#routes[0];
     this.#catchAll = first?.conditions.length === 0 ? first.route : undefined;

@@ -10,7 +10,8 @@ export class AdminListener {
   readonly #config: AdminConfig;
   readonly #server: Server;
 
-  constructor(config: AdminConfig, metrics: Metrics) {
+  /** `healthy`: somebody serves. */
+  constructor(config: AdminConfig, metrics: Metrics, healthy: () => boolean) {
     this.#config = config;
     this.#server = http.createServer((req, res) => {
       const [path] = (req.url ?? '').split('?');
@@ -19,8 +20,10 @@ export class AdminListener {
         res.end(req.method === 'HEAD' ? undefined : text);
       };
       if (req.method !== 'GET' && req.method !== 'HEAD') answer(405, 'method not allowed\n');
-      else if (path === '/healthz') answer(200, 'ok\n');
-      else if (path !== '/metrics') answer(404, 'not found: there are /metrics and /healthz\n');
+      else if (path === '/healthz') {
+        if (healthy()) answer(200, 'ok\n');
+        else answer(503, 'no worker serves\n');
+      } else if (path !== '/metrics') answer(404, 'not found: there are /metrics and /healthz\n');
       else
         metrics.text().then(
           text => answer(200, text),

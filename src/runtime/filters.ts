@@ -1,15 +1,14 @@
-import { homedir } from 'node:os';
 import type { ChainSource } from '../chain/types.ts';
 import type { FilterConfig, ModulesConfig } from '../config/types.ts';
-import { ModuleCache } from '../engine/cache.ts';
-import { DiskCache, defaultCacheDirectory } from '../engine/disk-cache.ts';
 import { Interrupter } from '../engine/interrupt/interrupter.ts';
 import type { WeirError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { type CompiledFilter, compileFilter } from '../plugin/compile.ts';
+import type { CompiledFilter } from '../plugin/compile.ts';
 import { VmRegistry } from '../plugin/registry.ts';
 import type { Services } from '../plugin/services.ts';
+import type { FilterModules } from './filter-modules.ts';
 import { FilterSource, type Loader } from './filter-source.ts';
+import { openModules } from './open-modules.ts';
 import { RouteChain } from './route-chain.ts';
 import { placed } from './start-error.ts';
 
@@ -27,7 +26,7 @@ export class FilterSet {
     this.#touches =
       [...sources.values()].some(source => !source.config.preload) ||
       sources.size > this.#room ||
-      loader.cache.bytes > modules.cache.maxBytes / 2;
+      loader.modules.bytes > modules.cache.maxBytes / 2;
     this.loader = loader;
   }
 
@@ -63,39 +62,45 @@ export interface LoadedFilters {
   readonly errors: readonly WeirError[];
 }
 
-async function openDisk({ directory }: ModulesConfig, log: Log): Promise<DiskCache | undefined> {
-  const path = directory ?? defaultCacheDirectory(process.env, process.platform, homedir());
-  return path === undefined || path === '' ? undefined : DiskCache.open(path, log);
+/** `onEvict` is to be called when a module isn't kept any more: what was made of it should end. */
+export type ModulesOf = (onEvict: (module: CompiledFilter) => void) => FilterModules | Promise<FilterModules>;
+
+/** What `loadFilters` may be told. */
+export interface LoadOptions {
+  /** Modules that are at hand, by filter name: their files aren't read. */
+  readonly bytes?: ReadonlyMap<string, Uint8Array>;
+  /** What filters reach beyond their streams. Default: nothing. */
+  readonly services?: Services | undefined;
+  /** Modules that are compiled at the same time. Default: 16. */
+  readonly atOnce?: number;
+  /** Makes what modules come from. Default: `openModules`. */
+  readonly modulesOf?: ModulesOf;
 }
 
 /**
  * Compiles (in parallel) and starts (in order) each filter once, but for those with `preload: false`. Never throws
- * for a filter's fault. `bytes`: modules that are at hand, by filter name; their files aren't read. `atOnce`: modules
- * that are compiled at the same time.
+ * for a filter's fault.
  */
 export async function loadFilters(
   configs: readonly FilterConfig[],
-  modules: ModulesConfig,
+  config: ModulesConfig,
   log: Log,
-  bytes: ReadonlyMap<string, Uint8Array> = new Map(),
-  services?: Services,
-  atOnce = AT_ONCE,
+  options: LoadOptions = {},
 ): Promise<LoadedFilters> {
-  const [interrupter, disk] = await Promise.all([Interrupter.ofThread(), openDisk(modules, log)]);
-  const { maxVms } = modules.cache;
-  const registry = new VmRegistry({ log, interrupter, maxVms, ...(services && { services }) });
-  const cache = new ModuleCache<CompiledFilter>({
-    ...modules.cache,
-    compile: compileFilter,
-    disk,
-    onEvict: module => registry.evict(module),
-  });
-  const loader: Loader = { cache, registry, log };
-  const sources = new Map(configs.map(c => [c.name, new FilterSource(c, loader, bytes.get(c.name))]));
+  const { services, bytes, atOnce = AT_ONCE } = options;
+  const modulesOf = options.modulesOf ?? (onEvict => openModules(config, log, { bytes, onEvict }));
+  let registry: VmRegistry | undefined;
+  const [interrupter, modules] = await Promise.all([
+    Interrupter.ofThread(),
+    modulesOf(module => registry?.evict(module)),
+  ]);
+  registry = new VmRegistry({ log, interrupter, maxVms: config.cache.maxVms, ...(services && { services }) });
+  const loader: Loader = { modules, registry, log };
+  const sources = new Map(configs.map(c => [c.name, new FilterSource(c, loader)]));
   const errors: WeirError[] = [];
   const eager = [...sources.values()].filter(source => source.config.preload);
   for (let i = 0; i < eager.length; i += atOnce) errors.push(...(await startAll(eager.slice(i, i + atOnce))));
-  return { filters: new FilterSet(sources, modules, loader), errors };
+  return { filters: new FilterSet(sources, config, loader), errors };
 }
 
 /** More would only hold more memory. */

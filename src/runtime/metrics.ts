@@ -1,117 +1,74 @@
-import type { CollectFunction, Counter, Gauge, Registry } from 'prom-client';
-import type { FilterCounters } from '../plugin/counters.ts';
-import type { Loader } from './filter-source.ts';
+import type { Metric } from 'prom-client';
+import { FAMILIES, type Family, type FamilyName, type Reading, type Sample, sum } from './reading.ts';
 
-/** One value of a metric: its labels, in the order of their names, and the number. */
-type Sample = readonly [labels: readonly string[], value: number];
-
-/** `failures`, by kind. */
-const FAILURES = {
-  trap: 'traps',
-  interruption: 'interruptions',
-  exit: 'exits',
-  host_fault: 'hostFaults',
-  start: 'startFailures',
-} as const satisfies Record<string, keyof FilterCounters>;
+/** One line of Prometheus' text. */
+interface Line {
+  readonly metricName: string;
+  readonly labels: Readonly<Record<string, string | number>>;
+  readonly value: number;
+}
 
 /**
  * Weir's own metrics, in the text format of Prometheus. The hot path counts in plain numbers; they are read only when
  * somebody asks, and prom-client is loaded only then.
  */
 export class Metrics {
-  readonly #loader: Loader;
-  #registry: Promise<Registry> | undefined;
+  readonly #read: () => Promise<readonly Reading[]>;
 
-  constructor(loader: Loader) {
-    this.#loader = loader;
+  /** `read`: what each part and thread has to say, now. */
+  constructor(read: () => Promise<readonly Reading[]>) {
+    this.#read = read;
   }
 
-  /** All metrics now. */
+  /** All metrics now, those of several threads in sum. */
   async text(): Promise<string> {
-    this.#registry ??= this.#make();
-    return (await this.#registry).metrics();
-  }
-
-  async #make(): Promise<Registry> {
     // CommonJS, made of getters: what Node can see of its names depends on its version.
-    const { default: prom } = await import('prom-client');
+    const [{ default: prom }, readings] = await Promise.all([import('prom-client'), this.#read()]);
+    const all = sum(readings);
     const registry = new prom.Registry();
-    const { cache, registry: vms } = this.#loader;
-    const define = (
-      type: 'counter' | 'gauge',
-      name: string,
-      help: string,
-      labelNames: readonly string[],
-      samples: () => Iterable<Sample>,
-    ) => {
-      const collect: CollectFunction<Counter | Gauge> = function () {
-        this.reset();
-        for (const [labels, value] of samples()) {
-          this.inc(Object.fromEntries(labelNames.map((label, i) => [label, labels[i]!])), value);
-        }
-      };
-      const options = { name: `weir_${name}`, help, labelNames, registers: [registry], collect };
-      if (type === 'counter') new prom.Counter(options);
-      else new prom.Gauge(options);
-    };
-    const filters = function* (read: (counters: FilterCounters) => number): Iterable<Sample> {
-      for (const [name, { counters }] of vms.states) yield [[name], read(counters)];
-    };
-    const perFilter = (
-      name: string,
-      help: string,
-      key: 'vmsStarted' | 'skipped' | 'refused' | 'poolMisses',
-    ) =>
-      define('counter', `filter_${name}_total`, help, ['filter'], () => filters(counters => counters[key]));
-
-    perFilter('vms_started', 'VMs started.', 'vmsStarted');
-    perFilter('skipped', 'Streams that went on without the filter (onFailure: open).', 'skipped');
-    perFilter('refused', 'Streams that found the filter down.', 'refused');
-    perFilter('pool_misses', 'Streams that found no VM ready (isolation: request).', 'poolMisses');
-    define(
-      'counter',
-      'filter_failures_total',
-      'Deaths of VMs, and VMs that did not start.',
-      ['filter', 'kind'],
-      function* () {
-        for (const [name, { counters }] of vms.states) {
-          for (const [kind, key] of Object.entries(FAILURES)) yield [[name, kind], counters[key]];
-        }
-      },
-    );
-    define(
-      'counter',
-      'filter_limit_hits_total',
-      'Limits that the filter reached.',
-      ['filter', 'limit'],
-      function* () {
-        for (const [name, { counters }] of vms.states) {
-          for (const [limit, hits] of Object.entries(counters.limitHits)) yield [[name, limit], hits];
-        }
-      },
-    );
-    define('gauge', 'filter_contexts', 'Stream contexts that live.', ['filter'], () =>
-      filters(c => c.contexts),
-    );
-    define('gauge', 'filter_vms', 'VMs shared or ready.', ['filter'], () => vms.usage(list => list.length));
-    define('gauge', 'filter_memory_bytes', 'Linear memory of those VMs.', ['filter'], () =>
-      vms.usage(list => list.reduce((sum, vm) => sum + vm.memorySize, 0)),
-    );
-
-    const { stats } = cache;
-    const once = (type: 'counter' | 'gauge', name: string, help: string, read: () => number) =>
-      define(type, `module_cache_${name}`, help, [], () => [[[], read()]]);
-    once('counter', 'hits_total', 'Modules asked for that were there.', () => stats.hits);
-    once('counter', 'misses_total', 'Modules asked for that had to be compiled.', () => stats.misses);
-    once('counter', 'evictions_total', 'Modules that had to go for others.', () => stats.evictions);
-    once(
-      'counter',
-      'compile_seconds_total',
-      'Time from bytes to compiled modules.',
-      () => stats.compileTime / 1000,
-    );
-    once('gauge', 'modules', 'Compiled modules kept.', () => cache.size);
-    once('gauge', 'bytes', 'Code of the modules kept.', () => cache.bytes);
-    return registry;
+    for (const [name, family] of Object.entries(FAMILIES) as [FamilyName, Family][]) {
+      const get = () => ({
+        name: `weir_${name}`,
+        help: family.help,
+        type: family.type,
+        values: linesOf(`weir_${name}`, family, all[name] ?? []),
+      });
+      // All that it asks of a metric is what it is at the moment.
+      registry.registerMetric({ name: `weir_${name}`, get } as unknown as Metric);
+    }
+    return registry.metrics();
   }
+}
+
+/** One after the other: of a thousand filters all at once are a hundred megabytes. */
+function* linesOf(
+  metricName: string,
+  { labels: names, bounds = [] }: Family,
+  samples: readonly Sample[],
+): Generator<Line> {
+  for (const [texts, value] of samples) {
+    const labels = Object.fromEntries(names.map((name, i) => [name, texts[i]!]));
+    if (typeof value === 'number') yield { metricName, labels, value };
+    else yield* histogram(metricName, labels, bounds, value);
+  }
+}
+
+/** Prometheus counts in each range those of the ranges below, too, and in seconds. Nothing, where nothing was seen. */
+function* histogram(
+  name: string,
+  labels: Line['labels'],
+  bounds: readonly number[],
+  cells: Float64Array,
+): Generator<Line> {
+  let all = 0;
+  for (let i = 0; i <= bounds.length; i++) all += cells[i]!;
+  if (all === 0) return;
+  let count = 0;
+  for (const [i, bound] of bounds.entries()) {
+    count += cells[i]!;
+    yield { metricName: `${name}_bucket`, labels: { ...labels, le: bound / 1000 }, value: count };
+  }
+  yield { metricName: `${name}_bucket`, labels: { ...labels, le: '+Inf' }, value: all };
+  yield { metricName: `${name}_sum`, labels, value: cells[bounds.length + 1]! / 1000 };
+  yield { metricName: `${name}_count`, labels, value: all };
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { describe, it, type TestContext } from 'node:test';
-import { checkFilters } from '../../src/runtime/weir.ts';
+import { checkFilters } from '../../src/runtime/check-filters.ts';
 import { startUpstream } from '../support/fixtures.ts';
 import { MemoryLog } from '../support/log.ts';
 import { get, headerValues } from '../support/raw-client.ts';

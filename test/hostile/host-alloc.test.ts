@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { checkFilters } from '../../src/runtime/weir.ts';
+import { checkFilters } from '../../src/runtime/check-filters.ts';
 import { MemoryLog } from '../support/log.ts';
 import { weirConfig } from '../support/weir.ts';
 import type { Sent } from './host-client.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { checkFilters } from '../../src/runtime/weir.ts';
+import { checkFilters } from '../../src/runtime/check-filters.ts';
 import { MemoryLog } from '../support/log.ts';
 import { weirConfig } from '../support/weir.ts';
 import { eachOf, startSwarm } from './host-support.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import { checkFilters } from '../../src/runtime/weir.ts';
+import { checkFilters } from '../../src/runtime/check-filters.ts';
 import { type ChildWeir, startChildWeir } from '../support/child-weir.ts';
 import { MemoryLog } from '../support/log.ts';
 import { weirConfig } from '../support/weir.ts';

@@ -3,12 +3,16 @@ import { execFile } from 'node:child_process';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 
+const FILES = ['cli/run.ts', 'runtime/alone.ts'].map(
+  file => new URL(`../../src/${file}`, import.meta.url).href,
+);
+
 test('what a start has no need of is not loaded with weir run', async () => {
   const text = `
     const { registerHooks } = await import('node:module');
     const loaded = [];
     registerHooks({ load: (url, context, next) => (loaded.push(url), next(url, context)) });
-    await import(${JSON.stringify(new URL('../../src/cli/run.ts', import.meta.url).href)});
+    for (const file of ${JSON.stringify(FILES)}) await import(file);
     console.log(JSON.stringify([...process.moduleLoadList, ...loaded]));`;
   const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', text], {
     maxBuffer: 2 ** 24,

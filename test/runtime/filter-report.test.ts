@@ -3,8 +3,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { checkFilters } from '../../src/runtime/check-filters.ts';
 import { type FilterReport, filterReports } from '../../src/runtime/filter-report.ts';
-import { checkFilters } from '../../src/runtime/weir.ts';
 import { assemble } from '../support/guest-wat.ts';
 import { MemoryLog } from '../support/log.ts';
 import { shipped } from '../support/shipped.ts';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { checkFilters } from '../../src/runtime/weir.ts';
+import { checkFilters } from '../../src/runtime/check-filters.ts';
 import { MemoryLog } from './log.ts';
 import { type FilterInput, weirConfig } from './weir.ts';
 

@@ -1,19 +1,6 @@
-import { getCompileCacheDir } from 'node:module';
-import { dirname, extname } from 'node:path';
-import { Worker } from 'node:worker_threads';
-import { PluginError } from '../../errors.ts';
 import { ownThread } from './cpu-time.ts';
-import type { Assignment } from './protocol.ts';
 import { Slot } from './slot.ts';
-
-/** `.ts` from source, `.js` in the build. */
-const THREAD = new URL(`./watchdog-thread${extname(import.meta.url)}`, import.meta.url);
-
-/** MiB and more than it needs: a heap that it can't outgrow costs nothing. */
-const RESOURCES = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 4, stackSizeMb: 1 };
-
-/** ms until the next attempt when a watchdog could not be started again. */
-const RETRY = 1000;
+import { type WatchedThread, Watching } from './watching.ts';
 
 const TURN = Promise.resolve();
 
@@ -34,39 +21,54 @@ let own: Promise<Interrupter> | undefined;
  * Should the watchdog end, another one is started, and `enter` throws until it watches. What was running at that
  * moment has no limit: nothing can be started before it returns.
  */
-export class Interrupter {
+export class Interrupter implements WatchedThread {
   readonly #slot: Slot;
-  readonly #assignment: Assignment;
   /** The segment that runs; or has died, and that isn't known yet. */
   #open: Segment | undefined;
   #settles = false;
   /** What modules import; its first word is the flag. */
   readonly memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
+  // Shared, which the types don't know.
+  readonly page = this.memory.buffer as unknown as SharedArrayBuffer;
+  readonly thread = ownThread();
 
-  private constructor() {
-    const bell = new SharedArrayBuffer(4);
-    // Shared, which the types don't know.
-    const page = this.memory.buffer as unknown as SharedArrayBuffer;
-    this.#slot = new Slot(page, bell);
-    this.#assignment = { bell, slots: [{ page, thread: ownThread() }] };
+  private constructor(bell: SharedArrayBuffer) {
+    this.#slot = new Slot(this.page, bell);
   }
 
   /**
-   * The one of this thread, being watched. The first call starts the watchdog.
+   * The one of this thread, being watched. The first call starts a watchdog, unless another thread's was joined.
    * @throws PluginError when that fails; the next call tries again
    */
   static ofThread(): Promise<Interrupter> {
-    own ??= Interrupter.#start().catch(error => {
-      own = undefined;
-      throw error;
-    });
-    return own;
+    if (own !== undefined) return own;
+    const watching = Watching.ofThread();
+    Interrupter.join(watching.bell, interrupter => watching.watch(interrupter));
+    return own!;
   }
 
-  static async #start(): Promise<Interrupter> {
-    const interrupter = new Interrupter();
-    await interrupter.#watch();
+  /**
+   * Makes that of this thread. `bell`: that of the watchdog, which another thread may have; `watch` resolves when it
+   * watches. Whoever has it calls `watched` and `lost`.
+   */
+  static join(bell: SharedArrayBuffer, watch: (interrupter: Interrupter) => Promise<void>): Interrupter {
+    const interrupter = new Interrupter(bell);
+    own = watch(interrupter).then(
+      () => interrupter,
+      error => {
+        own = undefined;
+        throw error;
+      },
+    );
     return interrupter;
+  }
+
+  watched(): void {
+    this.#slot.watched();
+  }
+
+  lost(): void {
+    this.#slot.lost();
   }
 
   /**
@@ -128,47 +130,4 @@ export class Interrupter {
     this.#settles = false;
     if (this.#open !== undefined) this.#died(this.#open);
   };
-
-  /** Starts a watchdog; resolves when it watches. From then on it is replaced when it ends. */
-  #watch(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      let watching = false;
-      let reason = 'its thread ended';
-      // A thread has a code cache only by this variable. From source, it needs no TypeScript compiler then: 17 MB.
-      const code = getCompileCacheDir();
-      const worker = new Worker(THREAD, {
-        name: 'weir watchdog',
-        workerData: this.#assignment,
-        resourceLimits: RESOURCES,
-        execArgv: [],
-        // Node adds a folder of its version to what it is told.
-        env: code === undefined ? {} : { NODE_COMPILE_CACHE: dirname(code) },
-        stdin: false,
-        stdout: true,
-        stderr: true,
-      });
-      worker.once('message', () => {
-        watching = true;
-        this.#slot.watched();
-        // From here on it doesn't keep the process.
-        worker.unref();
-        resolve();
-      });
-      worker.once('error', error => {
-        reason = error instanceof Error ? error.message : String(error);
-      });
-      worker.once('exit', () => {
-        this.#slot.lost();
-        if (watching) {
-          process.emitWarning(`the watchdog of callbacks ended (${reason}); another one is started`);
-          this.#watchAgain();
-        } else
-          reject(new PluginError('PLUGIN_DOWN', `the watchdog of callbacks could not be started: ${reason}`));
-      });
-    });
-  }
-
-  #watchAgain(): void {
-    this.#watch().catch(() => setTimeout(() => this.#watchAgain(), RETRY).unref());
-  }
 }

@@ -44,8 +44,9 @@ export const FLAG = 0;
 export const SLOT = 32;
 export const BUDGET = 33;
 
-/** Index in the watchdog's own buffer. */
+/** Indices in the watchdog's own buffer. NEWS changes when messages are there for it. */
 export const BELL = 0;
+export const NEWS = 1;
 export const AWAKE = 0;
 export const ASLEEP = 1;
 
@@ -67,12 +68,19 @@ export const LAPSE = 10_000;
 /** ms that `leave` waits for the flag of a claim. */
 export const PATIENCE = 1000;
 
-/** What the watchdog's thread is told: whom to watch. */
+/** A thread that runs guests. */
+export interface Place {
+  readonly id: number;
+  readonly page: SharedArrayBuffer;
+  /** The system's id of the thread, where it has one. */
+  readonly thread: string | undefined;
+}
+
+/** What the watchdog's thread is told while it runs. It answers with the ids of those that it watches from now on. */
+export type Orders = { readonly watch: readonly Place[] } | { readonly forget: number };
+
+/** What it begins with. */
 export interface Assignment {
   readonly bell: SharedArrayBuffer;
-  readonly slots: readonly {
-    readonly page: SharedArrayBuffer;
-    /** The system's id of the thread that runs the guests, where it has one. */
-    readonly thread: string | undefined;
-  }[];
+  readonly watch: readonly Place[];
 }

@@ -1,13 +1,23 @@
 import { ASLEEP, AWAKE, BELL, QUIET, TICK } from './protocol.ts';
-import type { Watch } from './watch.ts';
+
+/** What it looks at in its turn. */
+export interface Looked {
+  /** Returns the ms until the next look. */
+  look(): number;
+  /** ms for which nothing happened. */
+  readonly quiet: number;
+  /** Nothing has happened since the last look. */
+  readonly unchanged: boolean;
+}
 
 /** Looks at every guest thread in turn; sleeps until a callback when there are none. */
 export class Watchdog {
   readonly #bell: Int32Array;
-  readonly #watches: readonly Watch[];
+  readonly #watches: readonly Looked[];
   readonly #quiet: number;
 
-  constructor(bell: SharedArrayBuffer, watches: readonly Watch[], quiet = QUIET) {
+  /** `watches` may change between rounds, and in a look of its last one. */
+  constructor(bell: SharedArrayBuffer, watches: readonly Looked[], quiet = QUIET) {
     this.#bell = new Int32Array(bell);
     this.#watches = watches;
     this.#quiet = quiet;

@@ -1,0 +1,48 @@
+import type { WeirConfig } from '../config/types.ts';
+import type { Log } from '../log.ts';
+import { AdminListener } from './admin.ts';
+import type { CompiledModules } from './filter-modules.ts';
+import { Metrics } from './metrics.ts';
+import { openModules } from './open-modules.ts';
+import { readModules } from './reading.ts';
+import { ServingThread } from './serving-thread.ts';
+import { type RunningWeir, urlOf } from './weir.ts';
+
+/** `workers: 1`: everything in this thread. @throws StartError; WeirError LISTEN_FAILED. Nothing stays open then. */
+export async function startAlone(config: WeirConfig, log: Log): Promise<RunningWeir> {
+  let modules: CompiledModules | undefined;
+  const thread = await ServingThread.start(config, log, {
+    modulesOf: async onEvict => {
+      modules = await openModules(config.modules, log, { onEvict });
+      return modules;
+    },
+  });
+  const metrics = new Metrics(async () => [
+    { workers: [[[], 1]], worker_restarts_total: [[[], 0]] },
+    thread.reading(),
+    readModules(modules!),
+  ]);
+  const admin = config.admin && new AdminListener(config.admin, metrics, () => true);
+  try {
+    const adminUrl = await admin?.listen();
+    const bound = await thread.listen();
+    let closing: Promise<void> | undefined;
+    const close = async () => {
+      await thread.close(config.shutdown.drain);
+      await admin?.close();
+    };
+    return {
+      addresses: bound.map(({ listener, host, port }) => ({ listener, url: urlOf(host, port) })),
+      admin: adminUrl,
+      metrics: () => metrics.text(),
+      close: () => {
+        closing ??= close();
+        return closing;
+      },
+    };
+  } catch (error) {
+    await admin?.close();
+    await thread.close(0);
+    throw error;
+  }
+}

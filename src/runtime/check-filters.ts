@@ -1,0 +1,25 @@
+import type { WeirConfig } from '../config/types.ts';
+import type { WeirError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import type { FilterSource } from './filter-source.ts';
+import { loadFilters } from './filters.ts';
+
+/**
+ * Loads and starts every filter of a configuration once, in this thread, also those that no route uses. Empty: all is
+ * well. `look` is called with all of them then, before they end.
+ */
+export async function checkFilters(
+  config: WeirConfig,
+  log: Log,
+  look?: (filters: readonly FilterSource[]) => Promise<void>,
+): Promise<readonly WeirError[]> {
+  const all = [...config.filters.values()].map(filter => ({ ...filter, preload: true }));
+  // One after the other: how long each takes is told.
+  const { filters, errors } = await loadFilters(all, config.modules, log, { atOnce: 1 });
+  try {
+    if (errors.length === 0) await look?.(filters.sources);
+  } finally {
+    filters.close();
+  }
+  return errors;
+}
