@@ -88,20 +88,20 @@ impl Question {
     }
 }
 
-/// What the client said, and behind it who it is.
+/// As the proxy has put it together; where it does not, the client's address.
 fn forwarded_for(request: &[Pair]) -> Vec<u8> {
-    let mut all: Vec<u8> = Vec::new();
-    let said = request.iter().filter(|(key, _)| key == b"x-forwarded-for").map(|(_, value)| &value[..]);
-    let endpoint = properties::get("source\0address").unwrap_or_default();
-    let port = endpoint.iter().rposition(|&b| b == b':').unwrap_or(endpoint.len());
-    let address = endpoint[..port].strip_prefix(b"[").map_or(&endpoint[..port], |v6| &v6[..v6.len().saturating_sub(1)]);
-    for part in said.chain([address]).filter(|part| !part.is_empty()) {
-        if !all.is_empty() {
-            all.extend_from_slice(b", ");
-        }
-        all.extend_from_slice(part);
+    let fields = request.iter().filter(|(key, _)| key == b"x-forwarded-for").map(|(_, value)| &value[..]);
+    match fields.collect::<Vec<_>>().join(&b", "[..]) {
+        none if none.is_empty() => address(&properties::get("source\0address").unwrap_or_default()).to_vec(),
+        all => all,
     }
-    all
+}
+
+/// Without port and brackets.
+fn address(endpoint: &[u8]) -> &[u8] {
+    let port = endpoint.iter().rposition(|&b| b == b':').unwrap_or(endpoint.len());
+    let host = &endpoint[..port];
+    host.strip_prefix(b"[").and_then(|host| host.strip_suffix(b"]")).unwrap_or(host)
 }
 
 /// The answer that has just come. None: there is none (no connection, timeout), or a 5xx.
