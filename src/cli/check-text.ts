@@ -53,7 +53,7 @@ function notesOf(
 ): string[] {
   const notes: string[] = [];
   if (kind === 'handler') notes.push('no dry run: a wasi:http handler may send requests of its own');
-  if (reachesOut) notes.push('no dry run: it may write into directories or connect to others (capabilities)');
+  if (reachesOut) notes.push('no dry run: it may write into directories or call others (capabilities)');
   if (isolation === 'request') notes.push('memory is of one VM: each request has one (isolation: request)');
   if (phases !== null && (phases.requestBody || phases.responseBody))
     notes.push(`bodies ${bodiesText(phases, bufferedBody)}`);

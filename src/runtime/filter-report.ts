@@ -61,7 +61,9 @@ async function reportOf(
 ): Promise<FilterReport> {
   const { name, limits, isolation, capabilities } = config;
   const reachesOut =
-    capabilities.tcp.length > 0 || capabilities.directories.some(({ access }) => access === 'write');
+    capabilities.tcp.length > 0 ||
+    capabilities.upstreams.length > 0 ||
+    capabilities.directories.some(({ access }) => access === 'write');
   const handles = plugin.takeOver !== undefined;
   const code = await codeOfFiles(await filesOf(config));
   const started = memoryOf(plugin);

@@ -135,3 +135,15 @@ test('config/wasi-http.yaml: the handler answers by itself, and passes on', asyn
   assert.equal(response.headers.get('x-greeter'), 'response');
   assert.equal(response.headers.get('x-content-type-options'), 'nosniff');
 });
+
+test('config/ext-auth.yaml: the service decides', async () => {
+  await using running = new Running(['run', 'config/ext-auth.yaml', '--port', '0']);
+  const url = await running.url();
+  const anna = await echoed(`${url}/?header=x-user:anna`, { headers: { 'x-user': 'root' } });
+  assert.deepEqual(anna.echo.headers['x-user'], ['anna']);
+  assert.equal((await echoed(url, { headers: { 'x-user': 'root' } })).echo.headers['x-user'], undefined);
+  const refused = await fetch(`${url}/hello?status=404`);
+  assert.equal(refused.status, 404);
+  assert.equal(((await refused.json()) as { path: string }).path, '/check/hello');
+  assert.equal((await fetch(`${url}/?status=503`)).status, 403);
+});

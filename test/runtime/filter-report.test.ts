@@ -102,14 +102,16 @@ test('a filter that may write or connect is sent nothing: it would do it', async
   const grant = (access: 'read' | 'write') => ({
     directories: [{ host: directory, guest: '/data', access }],
   });
-  const [reads, writes, connects] = await reports({
+  const [reads, writes, connects, calls] = await reports({
     reads: { module, config, capabilities: grant('read') },
     writes: { module, config, capabilities: grant('write') },
     connects: { module, config, capabilities: { tcp: ['127.0.0.1:1'] } },
+    calls: { module, config, capabilities: { upstreams: ['app'] } },
   });
   assert.deepEqual([reads!.reachesOut, reads!.dryRun?.kind], [false, 'passes']);
   assert.deepEqual([writes!.reachesOut, writes!.dryRun], [true, null]);
   assert.deepEqual([connects!.reachesOut, connects!.dryRun], [true, null]);
+  assert.deepEqual([calls!.reachesOut, calls!.dryRun], [true, null]);
 });
 
 test('what happens in place of a request that passes', async () => {

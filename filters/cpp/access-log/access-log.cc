@@ -54,7 +54,7 @@ uint32_t proxy_on_configure(uint32_t root, size_t size) {
     std::optional<ShipSettings> settings = ShipSettings::parse(text);
     if (!settings) return false;
     roots[root].shipper = std::make_unique<Shipper>(std::move(*settings));
-    return roots[root].shipper->start();
+    return true;
   }
   host::log(PROXY_ERROR, "rootId: it has to be log, in the filters of routes, or ship, in services");
   return false;

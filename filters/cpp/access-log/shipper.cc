@@ -15,14 +15,6 @@ Shipper::Shipper(ShipSettings settings) : settings_(std::move(settings)) {
   shipped_.define("access_log_shipped");
   dropped_.define("access_log_dropped");
   failed_.define("access_log_failed_batches");
-}
-
-bool Shipper::start() {
-  const std::string &queue = settings_.queue;
-  if (proxy_register_shared_queue(queue.data(), queue.size(), &queue_) != PROXY_OK) {
-    host::log(PROXY_ERROR, "the queue can't be registered (is it granted, with capabilities: {sharedData: true}?)");
-    return false;
-  }
   std::vector<pw_header> headers = {
       {pw_text(":method"), pw_text("POST")},
       {pw_text(":path"), host::view(settings_.path)},
@@ -31,8 +23,21 @@ bool Shipper::start() {
   };
   for (const auto &[name, value] : settings_.headers) headers.push_back({host::view(name), host::view(value)});
   pairs_ = host::taken(pw_pairs(headers.data(), uint32_t(headers.size()))).value_or("");
+  // Lines are put into the queue from now on: whoever logs can't register it.
+  registered();
   proxy_set_tick_period_milliseconds(settings_.interval);
-  return true;
+}
+
+// The store may come later than this, too.
+bool Shipper::registered() {
+  const std::string &queue = settings_.queue;
+  if (queue_ != 0 || proxy_register_shared_queue(queue.data(), queue.size(), &queue_) == PROXY_OK) return true;
+  queue_ = 0;
+  if (!told_) {
+    host::log(PROXY_WARN, "the queue can't be registered yet (is it granted, with capabilities: {sharedData: true}?)");
+  }
+  told_ = true;
+  return false;
 }
 
 void Shipper::fill() {
@@ -79,7 +84,7 @@ bool Shipper::send() {
 }
 
 void Shipper::work() {
-  if (call_ != 0 || pause_ > 0) return;
+  if (call_ != 0 || pause_ > 0 || !registered()) return;
   fill();
   if (lines_ > 0) send();
 }

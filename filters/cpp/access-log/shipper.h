@@ -8,8 +8,6 @@ class Shipper {
  public:
   explicit Shipper(ShipSettings settings);
 
-  // False: it can't work, and the reason is logged.
-  bool start();
   void tick();
   // A line was put into the queue.
   void ready();
@@ -19,6 +17,8 @@ class Shipper {
   bool done();
 
  private:
+  // True: the queue is there.
+  bool registered();
   // Takes what fits into one batch.
   void fill();
   // True: a batch is under way.
@@ -30,7 +30,8 @@ class Shipper {
 
   ShipSettings settings_;
   std::string pairs_;      // headers of the request, serialized
-  uint32_t queue_ = 0;
+  uint32_t queue_ = 0;     // 0: not registered
+  bool told_ = false;      // that it can't be
   std::string batch_;      // what is under way, or has to be sent again
   std::string next_;       // a line that was taken, but didn't fit
   size_t lines_ = 0;       // in the batch
