@@ -89,6 +89,15 @@ test('authorities: names and endpoints of what was granted, and nothing else', a
 });
 
 for (const transport of TRANSPORTS) {
+  test(`${transport}: an authority may be empty`, async t => {
+    const upstream = await startUpstream(t);
+    const own = await upstreams(t, transport, [upstream.port]);
+    const heard = new Heard();
+    own.send('app', request({ authority: '' }), heard);
+    await until(() => heard.ended);
+    assert.deepEqual([heard.status, upstream.requests[0]?.headers.get('host')], [200, '']);
+  });
+
   test(`${transport}: a request with a body and trailers, framed by us`, async t => {
     const upstream = await startUpstream(t, (_req, res) => {
       res.writeHead(201, { 'x-u': '1', trailer: 'x-t' });

@@ -25,11 +25,11 @@ export function returnId(guest: Guest, id: number, ptr: number): Status {
   return Status.OK;
 }
 
-/** Undefined when a pair is illegal or `:method`, `:path` or `:authority` is missing. */
+/** Undefined when a pair is illegal or `:method`, `:path` or `:authority` is missing; the last may be empty, as in Envoy. */
 function requestHeaders(pairs: RawFields): RequestHeaders | undefined {
   for (const name of REQUIRED) {
     let found = false;
-    for (let i = 0; i < pairs.length && !found; i += 2) found = pairs[i] === name && pairs[i + 1] !== '';
+    for (let i = 0; i < pairs.length && !found; i += 2) found = pairs[i] === name;
     if (!found) return undefined;
   }
   const headers = new RequestHeaders('', '', '', 'http', []);
