@@ -1,10 +1,10 @@
 import { randomFillSync } from 'node:crypto';
 import { hash } from './hash.ts';
 import { HEAP_WORDS, SharedHeap, UNIT } from './heap.ts';
-import { Lock } from './lock.ts';
+import { Lock, WANTED } from './lock.ts';
 
 /** Indices of words at the buffer's begin; the lock has a cache line to itself. */
-const LOCK = 0;
+export const LOCK = 0;
 /** Not 0: somebody is changing things, or died doing so. */
 const DIRTY = 16;
 const SEED = 17;
@@ -37,12 +37,18 @@ export interface ArenaLayout {
 /** Visits all blocks that are reachable from an entry, and makes anew what is counted there. */
 export type Restore = (entries: Iterable<number>, visit: (content: number) => void) => void;
 
+/** As many calls as surely need more stack than a section of ours. */
+const FRAMES = 24;
+function reach(frames: number): number {
+  return frames === 0 ? 0 : reach(frames - 1) + 1;
+}
+
 const bucketsOf = (maxBytes: number) => 1 << (31 - Math.clz32(Math.max(16, maxBytes / PER_BUCKET)));
 const heapStart = ({ maxBytes, ownWords }: ArenaLayout) =>
   Math.ceil(((OWN + ownWords + bucketsOf(maxBytes)) * 4) / UNIT) * UNIT;
 
 /**
- * Shared memory with a lock, a heap and named entries, which are never taken out again. Between `enter` and `leave` a
+ * Shared memory with a lock, a heap and named entries, which are never taken out again. Between `enter` and the lock's release a
  * thread may read; to write, it calls `change` first. When it dies in between, or throws, whoever enters next finds the
  * mark, drops all that isn't reachable from the entries and counts again what is counted. So a change has to be one store
  * of one word (`commit`) behind everything else it needs.
@@ -86,22 +92,30 @@ export class Arena {
     return buffer;
   }
 
-  /** False: the lock can't be had within `patience` ms. */
+  /**
+   * False: the lock can't be had within `patience` ms. Whoever enters releases it, as lock.ts says.
+   * @throws RangeError when the stack has no room for what may follow.
+   */
   enter(patience?: number): boolean {
+    // Half a change would have to be undone by the next one, at a price that guests should not be able to ask.
+    reach(FRAMES);
     if (!this.lock.acquire(patience)) return false;
-    if (this.words[DIRTY] !== 0) this.#rebuild();
+    const { words } = this;
+    if (words[DIRTY] === 0) return true;
+    try {
+      this.#rebuild();
+    } catch (error) {
+      if ((Atomics.exchange(words, LOCK, 0) & WANTED) !== 0) Atomics.notify(words, LOCK, 1);
+      throw error;
+    }
     return true;
-  }
-
-  leave(): void {
-    this.lock.release();
   }
 
   change(): void {
     Atomics.store(this.words, DIRTY, 1);
   }
 
-  /** After a change, before `leave`. */
+  /** After a change. */
   changed(): void {
     Atomics.store(this.words, DIRTY, 0);
   }
@@ -194,13 +208,8 @@ export class Arena {
   }
 
   #rebuild(): void {
-    try {
-      this.heap.rebuild(this.reachable());
-      this.changed();
-    } catch (error) {
-      this.leave();
-      throw error;
-    }
+    this.heap.rebuild(this.reachable());
+    this.changed();
   }
 
   /** All blocks in use, in order; what is counted is counted again. */

@@ -1,6 +1,7 @@
 import { Status } from '../../abi/types.ts';
 import { FULL, type SharedValue, type StoreStatus } from '../../plugin/services.ts';
-import { type Arena, COUNTERS, FIELDS } from './arena.ts';
+import { type Arena, COUNTERS, FIELDS, LOCK } from './arena.ts';
+import { WANTED } from './lock.ts';
 import type { Scopes } from './scopes.ts';
 import { DATA } from './scopes.ts';
 import type { Values } from './values.ts';
@@ -45,7 +46,7 @@ export class SharedData {
         cas = arena.words[block >> 2]! >>> 0;
         taken = this.#values.take(block);
       } finally {
-        arena.leave();
+        if ((Atomics.exchange(arena.words, LOCK, 0) & WANTED) !== 0) Atomics.notify(arena.words, LOCK, 1);
       }
       if (taken) return { value: this.#values.taken(length), cas };
       this.#values.makeRoom(length);
@@ -62,7 +63,7 @@ export class SharedData {
     try {
       return this.#set(owner, key, hashed, value, cas, maxBytes);
     } finally {
-      arena.leave();
+      if ((Atomics.exchange(arena.words, LOCK, 0) & WANTED) !== 0) Atomics.notify(arena.words, LOCK, 1);
     }
   }
 

@@ -1,5 +1,5 @@
 /** Set beside the owner's token: somebody sleeps until the lock is released. */
-const WANTED = 1 << 30;
+export const WANTED = 1 << 30;
 /** Loads before a thread goes to sleep: some µs, and most sections take less than one. */
 const SPINS = 300;
 /** ms of a sleep: who was to wake a sleeper may have died before it did. */
@@ -12,7 +12,10 @@ export const MAX_TOKEN = WANTED - 1;
 
 /**
  * A lock of one word in shared memory, which holds its owner's token. A thread that dies in a section keeps the lock
- * until `release` with its token.
+ * until `releaseOf` its token. Each section releases it on its own, in the frame that acquired it: guests can use up the
+ * stack, and then no function can be called any more, but builtins of Atomics can.
+ *
+ *     if ((Atomics.exchange(words, at, 0) & WANTED) !== 0) Atomics.notify(words, at, 1);
  */
 export class Lock {
   readonly #words: Int32Array;
@@ -29,12 +32,6 @@ export class Lock {
   /** False: it couldn't be had within `patience` ms. It is also had when an exception of ours, a stack overflow, left it with us. */
   acquire(patience = PATIENCE): boolean {
     return Atomics.compareExchange(this.#words, this.#at, 0, this.#token) === 0 || this.#wait(patience);
-  }
-
-  release(): void {
-    if ((Atomics.exchange(this.#words, this.#at, 0) & WANTED) !== 0) {
-      Atomics.notify(this.#words, this.#at, 1);
-    }
   }
 
   /** For a thread that is known to be dead; nothing happens when it isn't the owner. */

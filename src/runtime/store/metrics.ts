@@ -1,5 +1,6 @@
 import { FULL, type GuestMetrics, MetricType, MISMATCH } from '../../plugin/services.ts';
-import { Arena, type ArenaLayout, COUNTERS, FIELDS, MAX_BYTES } from './arena.ts';
+import { Arena, type ArenaLayout, COUNTERS, FIELDS, LOCK, MAX_BYTES } from './arena.ts';
+import { WANTED } from './lock.ts';
 import { METRIC, Scopes } from './scopes.ts';
 import { MAIN_TOKEN, Threads } from './threads.ts';
 
@@ -136,7 +137,7 @@ export class SharedMetrics implements GuestMetrics, Iterable<GuestMetric> {
       arena.changed();
       return entry === 0 ? FULL : cellOf(words, entry);
     } finally {
-      arena.leave();
+      if ((Atomics.exchange(arena.words, LOCK, 0) & WANTED) !== 0) Atomics.notify(arena.words, LOCK, 1);
     }
   }
 

@@ -1,6 +1,7 @@
 import { Status } from '../../abi/types.ts';
 import { FULL, type StoreStatus } from '../../plugin/services.ts';
-import { type Arena, COUNTERS, FIELDS } from './arena.ts';
+import { type Arena, COUNTERS, FIELDS, LOCK } from './arena.ts';
+import { WANTED } from './lock.ts';
 import { QUEUE } from './scopes.ts';
 import type { Values } from './values.ts';
 
@@ -59,7 +60,7 @@ export class SharedQueues {
       const entry = arena.find(QUEUE, owner, name, hashed);
       return entry === 0 ? 0 : arena.words[(entry >> 2) + ID]!;
     } finally {
-      arena.leave();
+      if ((Atomics.exchange(arena.words, LOCK, 0) & WANTED) !== 0) Atomics.notify(arena.words, LOCK, 1);
     }
   }
 
@@ -110,7 +111,7 @@ export class SharedQueues {
       words[VALUES] = words[VALUES]! + 1;
       arena.changed();
     } finally {
-      arena.leave();
+      if ((Atomics.exchange(arena.words, LOCK, 0) & WANTED) !== 0) Atomics.notify(arena.words, LOCK, 1);
     }
     if (token !== 0) this.#wake(token);
     return Status.OK;
@@ -131,7 +132,7 @@ export class SharedQueues {
         taken = this.#values.take(block);
         if (taken) this.#remove(entry, block);
       } finally {
-        arena.leave();
+        if ((Atomics.exchange(arena.words, LOCK, 0) & WANTED) !== 0) Atomics.notify(arena.words, LOCK, 1);
       }
       if (taken) return this.#values.taken(length);
       this.#values.makeRoom(length);
@@ -194,7 +195,7 @@ export class SharedQueues {
       for (let id = 1; id <= this.queues; id++) this.#loseIn(id, token);
       arena.changed();
     } finally {
-      arena.leave();
+      if ((Atomics.exchange(arena.words, LOCK, 0) & WANTED) !== 0) Atomics.notify(arena.words, LOCK, 1);
     }
     return true;
   }

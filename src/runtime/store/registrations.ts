@@ -1,5 +1,6 @@
 import type { QueueReceiver } from '../../plugin/services.ts';
-import type { Arena } from './arena.ts';
+import { type Arena, LOCK } from './arena.ts';
+import { WANTED } from './lock.ts';
 import type { SharedQueues } from './queues.ts';
 import { QUEUE } from './scopes.ts';
 
@@ -42,7 +43,7 @@ export class Registrations {
       arena.changed();
       return queue;
     } finally {
-      arena.leave();
+      if ((Atomics.exchange(arena.words, LOCK, 0) & WANTED) !== 0) Atomics.notify(arena.words, LOCK, 1);
     }
   }
 
@@ -117,7 +118,7 @@ export class Registrations {
       }
       arena.changed();
     } finally {
-      arena.leave();
+      if ((Atomics.exchange(arena.words, LOCK, 0) & WANTED) !== 0) Atomics.notify(arena.words, LOCK, 1);
     }
   }
 }

@@ -1,4 +1,5 @@
-import { type Arena, FIELDS } from './arena.ts';
+import { type Arena, FIELDS, LOCK } from './arena.ts';
+import { WANTED } from './lock.ts';
 
 /** Kinds of entries. */
 export const SCOPE = 1;
@@ -61,7 +62,7 @@ export class Scopes {
       if (entry !== 0) this.#known.set(scope, entry);
       return entry;
     } finally {
-      arena.leave();
+      if ((Atomics.exchange(arena.words, LOCK, 0) & WANTED) !== 0) Atomics.notify(arena.words, LOCK, 1);
     }
   }
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
+import { LOCK } from '../../../src/runtime/store/arena.ts';
 import { EmbeddedStore } from '../../../src/runtime/store/embedded.ts';
 import { check } from './check.ts';
 
@@ -138,7 +139,7 @@ for (const [name, operation] of Object.entries(operations)) {
       const { arena } = store;
       if (died) {
         deaths++;
-        if (Atomics.load(arena.words, 0) !== 0) held++;
+        if (Atomics.load(arena.words, LOCK) !== 0) held++;
         store.recover(0);
       }
       check(arena);
@@ -155,3 +156,44 @@ for (const [name, operation] of Object.entries(operations)) {
     assert.ok(deaths > 2 && held > 0, `${deaths} deaths, ${held} with the lock`);
   });
 }
+
+test('an operation that the stack has no room for is undone or done, and lets the lock go', () => {
+  const store = filled();
+  const { arena } = store;
+  const thrown = new Set<string>();
+  let tried = 0;
+  let held = 0;
+  let dirty = 0;
+  let sequence = 0;
+  const attempt = () => {
+    tried++;
+    try {
+      store.set('s', `k${tried % 7}`, value(tried % 2000, 1), 0, MANY);
+      store.enqueue(1, value(tried % 500, 1), 20);
+      store.dequeue(1);
+    } catch (error) {
+      thrown.add(String(error));
+    }
+    if (Atomics.load(arena.words, LOCK) !== 0) held++;
+    if (arena.words[16] !== 0) dirty++;
+  };
+  // From as deep as it goes, back up: with a little more room each time.
+  const deep = (): number => {
+    let above = 0;
+    try {
+      above = deep();
+    } catch {
+      above = 0;
+    }
+    sequence++;
+    if (above < 400) attempt();
+    return above + 1;
+  };
+  for (let round = 0; round < 5; round++) deep();
+  assert.ok(sequence > 1000 && tried >= 2000);
+  assert.deepEqual([...thrown], ['RangeError: Maximum call stack size exceeded']);
+  // Refused before anything was begun: undoing costs the others time.
+  assert.deepEqual([held, dirty], [0, 0]);
+  assert.equal(store.set('s', 'more', value(20, 1), 0, MANY), 0);
+  check(arena);
+});
