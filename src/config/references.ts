@@ -53,6 +53,16 @@ export function checkReferences(root: Located, file: string): ConfigIssue[] {
       before.push([number, route]);
     }
   }
+  const services = new Map<unknown, Place>();
+  for (const [index, service] of entries(root, 'services')) {
+    const filter = service.children.get('filter');
+    if (filter === undefined) continue;
+    const path = ['services', index, 'filter'];
+    known(filter, path, 'filter', filters, fault);
+    const first = services.get(filter.value);
+    if (first === undefined) services.set(filter.value, filter.place);
+    else fault(filter.place, path, `is a service on line ${first.line} already`, 'list each filter once');
+  }
   for (const [name, filter] of entries(root, 'filters')) {
     checkFilter(filter, ['filters', name], { file, upstreams, fault });
   }

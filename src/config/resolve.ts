@@ -33,7 +33,7 @@ export function resolveConfig(
   file: string,
   placeOf: (filter: string) => Place,
 ): WeirConfig {
-  const { modules, server, log, shutdown } = input;
+  const { modules, server, log, shutdown, sharedData } = input;
   return deepFreeze({
     file,
     listeners: input.listeners.map(resolveListener),
@@ -41,6 +41,16 @@ export function resolveConfig(
     filters: frozenMap(input.filters, (name, filter) =>
       resolveFilter(name, filter, file, placeOf(name), modules.preload),
     ),
+    services: input.services.map(({ filter, singleton }) => ({ filter, singleton })),
+    sharedData: {
+      maxBytes: bytes(sharedData.maxBytes),
+      redis: sharedData.redis && {
+        url: sharedData.redis.url,
+        passwordEnv: sharedData.redis.passwordEnv ?? '',
+        prefix: sharedData.redis.prefix,
+        timeout: ms(sharedData.redis.timeout),
+      },
+    },
     modules: {
       cache: {
         maxModules: modules.cache.maxModules,

@@ -3,6 +3,7 @@ import { capabilities, env, guestText, modulePath, plugs } from './schema-capabi
 import { documented, duration, name, remedies, size, text } from './schema-fields.ts';
 import { limits, restart } from './schema-limits.ts';
 import { match } from './schema-match.ts';
+import { services, sharedData } from './schema-services.ts';
 import { builtinEndpoints, parseAddress, parseEndpoint, sha256Pattern } from './units.ts';
 
 /**
@@ -202,6 +203,8 @@ export const configSchema = z
       description: 'Filters that routes can use, by name.',
       remedy: 'map names to filters, for example {add-header: {module: add-header.wasm}}',
     }).default({}),
+    services,
+    sharedData,
     modules: documented(
       z.strictObject({
         cache: documented(

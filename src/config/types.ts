@@ -11,12 +11,42 @@ export interface WeirConfig {
   readonly listeners: readonly ListenerConfig[];
   readonly upstreams: ReadonlyMap<string, UpstreamConfig>;
   readonly filters: ReadonlyMap<string, FilterConfig>;
+  /** Filters that work without requests. */
+  readonly services: readonly ServiceConfig[];
+  readonly sharedData: SharedDataConfig;
   readonly modules: ModulesConfig;
   /** Undefined: no admin listener. */
   readonly admin: AdminConfig | undefined;
   readonly server: ServerLimits;
   readonly log: LogConfig;
   readonly shutdown: ShutdownConfig;
+}
+
+/** A filter whose root context works without requests. */
+export interface ServiceConfig {
+  /** Key of `WeirConfig.filters`; checked. */
+  readonly filter: string;
+  /** On one worker only. */
+  readonly singleton: boolean;
+}
+
+/** Where shared data and shared queues are. */
+export interface SharedDataConfig {
+  /** Of all of it, in memory. */
+  readonly maxBytes: number;
+  /** Undefined: in memory. */
+  readonly redis: RedisConfig | undefined;
+}
+
+export interface RedisConfig {
+  /** `redis://` or `rediss://`. */
+  readonly url: string;
+  /** Variable of Weir's environment with the password; empty: none. */
+  readonly passwordEnv: string;
+  /** What all keys begin with. */
+  readonly prefix: string;
+  /** Longest a hostcall waits, in ms. */
+  readonly timeout: number;
 }
 
 /** Where operators ask for metrics. */

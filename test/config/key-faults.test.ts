@@ -29,7 +29,7 @@ const keys: readonly [string, string, string[]][] = [
     'an empty key',
     around('"": 1'),
     [
-      '1:1: [""]: unknown key (known here: listeners, upstreams, filters, modules, admin, server, log, shutdown)',
+      '1:1: [""]: unknown key (known here: listeners, upstreams, filters, services, sharedData, modules, admin, server, log, shutdown)',
     ],
   ],
   [
