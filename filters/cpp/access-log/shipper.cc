@@ -85,7 +85,8 @@ bool Shipper::send() {
 
 void Shipper::work() {
   if (call_ != 0 || pause_ > 0 || !registered()) return;
-  fill();
+  // What is sent again stays the same batch: one bad line must not take others with it.
+  if (attempts_ == 0) fill();
   if (lines_ > 0) send();
 }
 
