@@ -165,6 +165,32 @@ test('nothing is granted by default, and one that the runtime does not know is P
   assert.equal(plugin.counters.calls, 0);
 });
 
+test('what is denied by name: hostcalls answer INTERNAL_FAILURE, callbacks are not called', async t => {
+  const capabilities = {
+    ...NO_CAPABILITIES,
+    upstreams: ['auth'],
+    hostcalls: { deny: ['proxy_grpc_stream'] },
+    callbacks: { deny: ['proxy_on_grpc_close'] },
+  };
+  const { services, r } = await waiting(
+    t,
+    p => {
+      assert.equal(stream(p), -INTERNAL_FAILURE);
+      assert.ok(call(p) > 0 && call(p) > 0);
+    },
+    {},
+    { capabilities },
+  );
+  assert.equal(services.grpcCalls.length, 2);
+  services.grpcCalls[0]!.handler.onClose(1, '');
+  services.grpcCalls[1]!.handler.onMessage(Buffer.from('x'));
+  services.grpcCalls[1]!.handler.onClose(0, '');
+  assert.deepEqual(
+    grpc(r).map(name => name.replace(/\(.*/, '')),
+    ['grpc_receive'],
+  );
+});
+
 test("the upstream may stand in Envoy's GrpcService", async t => {
   const field = (number: number, bytes: Uint8Array) =>
     Buffer.concat([Buffer.from([(number << 3) | 2, bytes.length]), bytes]);

@@ -314,6 +314,52 @@ test('a VM that dies while calls are open: they end, streams fail, the next VM c
   assert.equal(r.puppets.length, 2);
 });
 
+test('a VM of one request: it hears of the answer it waits for, and what it leaves open ends with it', async t => {
+  const server = await startGrpcServer(t);
+  const script = asking('Unary', () => 'x');
+  const { port, r, plugin, app } = await setUp(
+    t,
+    {
+      ...script,
+      proxy_on_request_headers: (p, ...rest) => {
+        open(p, 'Hang');
+        return script.proxy_on_request_headers!(p, ...rest);
+      },
+      proxy_on_grpc_close: () => assert.fail('told of a call that ended with its VM'),
+    },
+    server.port,
+    { isolation: 'request', pool: 2 },
+  );
+  for (let i = 0; i < 5; i++) {
+    assert.equal((await get(port, '/')).status, 200);
+    assert.equal(app.requests[i]?.headers.get('x-answer'), 'X');
+  }
+  const left = server.calls.filter(({ method }) => method === 'Hang');
+  assert.equal(left.length, 5);
+  await until(() => left.every(({ cancelled }) => cancelled));
+  await until(() => plugin.counters.calls === 0);
+  r.check();
+});
+
+test('with onFailure: open, a stream whose VM dies while it waits for an answer goes on', async t => {
+  const server = await startGrpcServer(t);
+  const { port, app, plugin } = await setUp(
+    t,
+    {
+      proxy_on_request_headers: p => {
+        open(p, 'Unary', 'x');
+        return PAUSE;
+      },
+      proxy_on_grpc_receive: p => p.call('trap'),
+    },
+    server.port,
+    { onFailure: 'open' },
+  );
+  assert.equal((await get(port, '/')).status, 200);
+  assert.equal(app.requests.length, 1);
+  assert.equal(plugin.counters.calls, 0);
+});
+
 test('shutdown: calls end with it, and nothing is told any more', async t => {
   const server = await startGrpcServer(t);
   const { port, r, plugin, proxy, grpc } = await setUp(

@@ -5,6 +5,9 @@ export type Library = typeof Grpc;
 /** Bytes of a call that the library may keep to send them again when a server refuses the stream. */
 const RETRY_BUFFER = 64 * 1024;
 
+/** ms without a sign of the server, while calls are open, until it is asked for one: servers resent it more often. */
+const KEEPALIVE = 300_000;
+
 /** Who waits for a connection: one of the two, later, once. */
 export interface ConnectionWaiter {
   onConnected(client: Grpc.Client): void;
@@ -56,6 +59,7 @@ export class Connection {
     return new this.#library.Client(this.#target, this.#library.credentials.createInsecure(), {
       'grpc.max_receive_message_length': this.#maxMessage,
       'grpc.max_send_message_length': -1,
+      'grpc.keepalive_time_ms': KEEPALIVE,
       'grpc.per_rpc_retry_buffer_size': RETRY_BUFFER,
       // Only what the configuration says is asked and reached: no TXT records, no proxy of the environment.
       'grpc.service_config_disable_resolution': 1,
