@@ -167,6 +167,11 @@ export class Calls {
     }
   }
 
+  /** Of gRPC, which nobody can end any more. Calls end by themselves. */
+  abortStreams(): void {
+    for (const [id, { streams }] of [...this.#grpc]) if (streams) this.grpcCancel(id);
+  }
+
   /**
    * A stream hears of all that comes. A call hears of its message, when all went well, or of its end (specification,
    * proxy_grpc_call, and Envoy): SDKs forget a call with the first of both, and older ones panic at another.

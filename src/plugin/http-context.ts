@@ -174,7 +174,10 @@ export class HttpContext extends ServiceContext implements FilterContext, Caller
   }
 
   protected override onGone(): void {
-    if (this.#options.isolation === 'request') this.vm.end();
+    if (this.#options.isolation === 'request') {
+      this.#root.streamEnded();
+      this.vm.end();
+    }
     this.#plugin.contextGone();
   }
 

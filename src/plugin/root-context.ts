@@ -49,6 +49,8 @@ export class RootContext extends ServiceContext implements CallReceiver, QueueRe
   /** What is told now, and can be read: of an HTTP call, a gRPC call, a foreign function. */
   #told: Told = NOTHING;
   #gone = false;
+  /** Calls that it made go on without it. */
+  #lastWords = false;
 
   /** @throws GuestError */
   constructor(vm: Vm, identity: PluginIdentity, state: PluginState) {
@@ -196,11 +198,18 @@ export class RootContext extends ServiceContext implements CallReceiver, QueueRe
     }
   }
 
+  /** The one stream of its VM has ended, and the guest with it: what it asked for and waits for no more goes out. */
+  streamEnded(): void {
+    this.#lastWords = this.vm.death === undefined;
+    this.discard();
+  }
+
   /** Its timer, calls and queues end; the guest hears of none of them any more. */
   protected override onGone(): void {
     this.#gone = true;
     this.timer.stop();
-    this.calls.abortAll();
+    if (this.#lastWords) this.calls.abortStreams();
+    else this.calls.abortAll();
     if (this.hasQueues) this.state.services.store.leaveQueues(this);
   }
 

@@ -338,7 +338,33 @@ test('a VM of one request: it hears of the answer it waits for, and what it leav
   assert.equal(left.length, 5);
   await until(() => left.every(({ cancelled }) => cancelled));
   await until(() => plugin.counters.calls === 0);
+  assert.deepEqual(
+    r.log.lines.filter(({ level }) => level === 'error'),
+    [],
+  );
   r.check();
+});
+
+test('a VM of one request: a call that it makes at its end goes out', async t => {
+  const server = await startGrpcServer(t);
+  const { port, r, plugin } = await setUp(
+    t,
+    { proxy_on_log: p => void open(p, 'Unary', 'last words') },
+    server.port,
+    { isolation: 'request', pool: 2 },
+  );
+  for (let i = 0; i < 3; i++) assert.equal((await get(port, '/')).status, 200);
+  await until(() => server.calls.length === 3);
+  assert.deepEqual(
+    server.calls.map(({ messages }) => String(messages[0])),
+    ['last words', 'last words', 'last words'],
+  );
+  await until(() => plugin.counters.calls === 0);
+  assert.deepEqual(grpcOf(r), []);
+  assert.deepEqual(
+    r.log.lines.filter(({ level }) => level === 'error'),
+    [],
+  );
 });
 
 test('with onFailure: open, a stream whose VM dies while it waits for an answer goes on', async t => {

@@ -185,3 +185,33 @@ test('a pool whose VMs do not start is not asked for them over and over', async 
   assert.ok(plugin.counters.refused >= 17);
   plugin.close();
 });
+
+test('a VM of one request ticks until its stream ends, and then no more', async t => {
+  const ticks = new Map<Puppet, number>();
+  let serving: Puppet | undefined;
+  const r = await rig({
+    proxy_on_configure: p => void p.call('proxy_set_tick_period_milliseconds', 1),
+    proxy_on_tick: p => void ticks.set(p, (ticks.get(p) ?? 0) + 1),
+    proxy_on_request_headers: p => {
+      serving = p;
+      return 1;
+    },
+  });
+  const plugin = r.start(REQUEST);
+  t.after(() => plugin.close());
+  const drive = new Drive(r.chain(plugin)).headers();
+  const own = serving!;
+  const before = ticks.get(own) ?? 0;
+  // Timers of guests keep no process alive.
+  await until(() => (ticks.get(own) ?? 0) > before + 2, 'ticks while the stream waits');
+  drive.finish();
+  const after = ticks.get(own)!;
+  const others = () => [...ticks].filter(([p]) => p !== own).reduce((sum, [, count]) => sum + count, 0);
+  const seen = others();
+  await until(() => others() > seen + 5, 'ticks of VMs that wait for streams');
+  assert.equal(ticks.get(own), after);
+  assert.deepEqual(
+    r.log.lines.filter(({ level }) => level === 'error'),
+    [],
+  );
+});

@@ -22,6 +22,7 @@ export interface SeenCall {
   readonly timeout: number;
   /** The client half-closed. */
   ended: boolean;
+  /** Or its connection went. Of a call that was answered this says nothing: the library has it then, too. */
   cancelled: boolean;
   /** Of a bidirectional stream or one without end. */
   readonly stream?: ServerDuplexStream<Buffer, Buffer>;
