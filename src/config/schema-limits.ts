@@ -39,7 +39,7 @@ export const limits = documented(
       'Contexts of the filter that live at once, those that wait for proxy_done included',
       1_000_000,
     ).default(10_000),
-    calls: count('HTTP and gRPC calls of the filter under way at once', 100_000).default(100),
+    calls: count('HTTP and gRPC calls of the filter under way at once', 100_000).default(1000),
     sharedDataBytes: size(
       "Most bytes of shared data, keys and values, that the filter's vm id may have",
       '1B',

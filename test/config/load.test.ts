@@ -64,7 +64,7 @@ test('a filter has every default', () => {
       propertyBytes: 64 * 1024,
       logLines: 1000,
       contexts: 10_000,
-      calls: 100,
+      calls: 1000,
       sharedDataBytes: 1024 * 1024,
       queueLength: 10_000,
       metrics: 1000,
