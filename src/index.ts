@@ -27,5 +27,6 @@ export {
   type LoadReport,
   type ModuleReport,
 } from './plugin/inspect.ts';
+export type { ForeignCaller, ForeignFunction } from './plugin/services.ts';
 export { StartError } from './runtime/start-error.ts';
 export { type RunningWeir, startWeir } from './runtime/weir.ts';

@@ -1,6 +1,8 @@
 import { pino } from 'pino';
 import type { Log } from '../log.ts';
 import { loadFilters } from '../runtime/filters.ts';
+import { offline } from '../runtime/offline.ts';
+import { SharedState, stateServices } from '../runtime/shared-state.ts';
 import { StartError } from '../runtime/start-error.ts';
 import { type EmbeddedChain, NodeChain } from './embedded-chain.ts';
 import { type FilterChainOptions, resolveOptions } from './options.ts';
@@ -12,14 +14,21 @@ import { type FilterChainOptions, resolveOptions } from './options.ts';
  */
 export async function createFilterChain(options: FilterChainOptions): Promise<EmbeddedChain> {
   const log = options.log ?? quietLog();
-  const { filters, bytes, modules } = resolveOptions(options);
-  const loaded = await loadFilters(filters, modules, log, { bytes });
-  if (loaded.errors.length > 0) {
+  const { filters, bytes, modules, sharedData } = resolveOptions(options);
+  const state = new SharedState(sharedData, filters);
+  const own = new Map(Object.entries(options.foreignFunctions ?? {}));
+  const services = { ...offline("a chain of one's own has no upstreams"), ...stateServices(state, own) };
+  const loaded = await loadFilters(filters, modules, log, { bytes, services });
+  const end = () => {
     loaded.filters.close();
+    state.close();
+  };
+  if (loaded.errors.length > 0) {
+    end();
     throw new StartError(loaded.errors);
   }
   const chain = await loaded.filters.chain(filters.map(filter => filter.name)).ready();
-  return new NodeChain(chain, log, () => loaded.filters.close());
+  return new NodeChain(chain, log, end);
 }
 
 /** A library speaks up only when something is wrong. */

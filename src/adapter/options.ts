@@ -10,9 +10,11 @@ import type {
   ModulesConfig,
   Place,
   RestartConfig,
+  SharedDataConfig,
 } from '../config/types.ts';
 import { ConfigError, type ConfigIssue } from '../errors.ts';
 import type { Log } from '../log.ts';
+import type { ForeignFunction } from '../runtime/shared-state.ts';
 
 /** What a chain is made of. Whatever is left out has the default of the configuration file. */
 export interface FilterChainOptions {
@@ -27,6 +29,8 @@ export interface FilterChainOptions {
       readonly directory?: string;
     };
   };
+  /** What filters may call beside the functions that are built in (proxy_call_foreign_function), by name. */
+  readonly foreignFunctions?: Readonly<Record<string, ForeignFunction>>;
   /** Where Weir and the filters log; a pino logger is one. Default: warnings and errors to stderr, as JSON. */
   readonly log?: Log;
 }
@@ -92,6 +96,7 @@ export interface ResolvedChain {
   /** Modules given as bytes, by filter name. */
   readonly bytes: ReadonlyMap<string, Uint8Array>;
   readonly modules: ModulesConfig;
+  readonly sharedData: SharedDataConfig;
 }
 
 /** Stands where messages name the configuration file. */
@@ -131,6 +136,7 @@ export function resolveOptions(options: FilterChainOptions): ResolvedChain {
   return {
     filters: [...inputs.keys()].map(name => config.filters.get(name)!),
     bytes,
+    sharedData: config.sharedData,
     // All filters of a chain are always in use: none is evicted.
     modules: {
       ...config.modules,

@@ -23,6 +23,8 @@ export function checkReferences(root: Located, file: string): ConfigIssue[] {
 
   const addresses: { place: Place; host: string; port: number; text: string }[] = [];
   const listenerNames = new Map<string, Place>();
+  /** Where filters are first used. */
+  const routed = new Map<unknown, Place>();
   for (const [index, listener] of entries(root, 'listeners')) {
     const path = ['listeners', index];
     uniqueName(listener, path, listenerNames, fault);
@@ -44,6 +46,7 @@ export function checkReferences(root: Located, file: string): ConfigIssue[] {
       if (upstream !== undefined) known(upstream, [...at, 'upstream'], 'upstream', upstreams, fault);
       for (const [position, name] of entries(route, 'filters')) {
         known(name, [...at, 'filters', position], 'filter', filters, fault);
+        if (!routed.has(name.value)) routed.set(name.value, name.place);
       }
       const earlier = before.find(([, other]) => covers(matchOf(other), matchOf(route)));
       if (earlier !== undefined) {
@@ -60,6 +63,12 @@ export function checkReferences(root: Located, file: string): ConfigIssue[] {
     const path = ['services', index, 'filter'];
     known(filter, path, 'filter', filters, fault);
     const first = services.get(filter.value);
+    const single = service.children.get('singleton')?.value !== false;
+    const route = routed.get(filter.value);
+    if (single && route !== undefined) {
+      const message = `is in the route on line ${route.line}, which every worker serves`;
+      fault(filter.place, path, message, 'write singleton: false, or a filter of its own');
+    }
     if (first === undefined) services.set(filter.value, filter.place);
     else fault(filter.place, path, `is a service on line ${first.line} already`, 'list each filter once');
   }

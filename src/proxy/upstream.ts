@@ -87,3 +87,17 @@ export class Upstream {
     };
   }
 }
+
+/** Of a configuration, started. `maxHeaderSize`: most bytes of a response's head. */
+export async function startUpstreams(
+  configs: Iterable<UpstreamConfig>,
+  maxHeaderSize: number,
+): Promise<ReadonlyMap<string, Upstream>> {
+  const upstreams = new Map<string, Upstream>();
+  for (const config of configs) {
+    const upstream = new Upstream(config, maxHeaderSize);
+    await upstream.start();
+    upstreams.set(config.name, upstream);
+  }
+  return upstreams;
+}

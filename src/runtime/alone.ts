@@ -2,26 +2,35 @@ import type { WeirConfig } from '../config/types.ts';
 import type { Log } from '../log.ts';
 import { AdminListener } from './admin.ts';
 import type { CompiledModules } from './filter-modules.ts';
+import { filtersInUse } from './filters-in-use.ts';
 import { Metrics } from './metrics.ts';
 import { openModules } from './open-modules.ts';
 import { readModules } from './reading.ts';
 import { ServingThread } from './serving-thread.ts';
+import { SharedState } from './shared-state.ts';
 import { type RunningWeir, urlOf } from './weir.ts';
 
 /** `workers: 1`: everything in this thread. @throws StartError; WeirError LISTEN_FAILED. Nothing stays open then. */
 export async function startAlone(config: WeirConfig, log: Log): Promise<RunningWeir> {
   let modules: CompiledModules | undefined;
+  const state = new SharedState(config.sharedData, filtersInUse(config, true));
   const thread = await ServingThread.start(config, log, {
+    state,
+    foreignFunctions: new Map(),
+    singletons: true,
     modulesOf: async onEvict => {
       modules = await openModules(config.modules, log, { onEvict });
       return modules;
     },
   });
-  const metrics = new Metrics(async () => [
-    { workers: [[[], 1]], worker_restarts_total: [[[], 0]] },
-    thread.reading(),
-    readModules(modules!),
-  ]);
+  const metrics = new Metrics(
+    async () => [
+      { workers: [[[], 1]], worker_restarts_total: [[[], 0]] },
+      thread.reading(),
+      readModules(modules!),
+    ],
+    state.metrics,
+  );
   const admin = config.admin && new AdminListener(config.admin, metrics, () => true);
   try {
     const adminUrl = await admin?.listen();

@@ -1,7 +1,23 @@
 import type { FilterConfig, WeirConfig } from '../config/types.ts';
 
-/** The filters that some route uses, in the order of the configuration. */
-export function filtersInUse({ listeners, filters }: WeirConfig): FilterConfig[] {
-  const names = new Set(listeners.flatMap(({ routes }) => routes.flatMap(route => route.filters)));
-  return [...filters.values()].filter(filter => names.has(filter.name));
+/**
+ * The filters that a thread starts, in the order of the configuration: those of routes and of services. `singletons`:
+ * services of which there is one in the process run in this thread; otherwise they are loaded when their turn comes.
+ */
+export function filtersInUse(
+  { listeners, filters, services }: WeirConfig,
+  singletons: boolean,
+): FilterConfig[] {
+  const routes = new Set(listeners.flatMap(({ routes }) => routes.flatMap(route => route.filters)));
+  const preload = new Map(
+    services.map(({ filter, singleton }) => [filter, !singleton || singletons || routes.has(filter)]),
+  );
+  return [...filters.values()]
+    .filter(({ name }) => routes.has(name) || preload.has(name))
+    .map(filter => (preload.has(filter.name) ? { ...filter, preload: preload.get(filter.name)! } : filter));
+}
+
+/** Names of the services of which there is one in the process. */
+export function singletonsOf({ services }: WeirConfig): string[] {
+  return services.filter(({ singleton }) => singleton).map(({ filter }) => filter);
 }

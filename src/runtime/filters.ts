@@ -50,6 +50,11 @@ export class FilterSet {
     return new RouteChain(sources, this.#touches, this.loader.log);
   }
 
+  /** Starts that filter, if it hasn't been. One that can't be loaded is logged, and tried again when somebody asks. */
+  async load(name: string): Promise<void> {
+    await this.#sources.get(name)?.load();
+  }
+
   /** Ends the filters' root contexts. Streams must have ended before. */
   close(): void {
     for (const source of this.#sources.values()) source.close();

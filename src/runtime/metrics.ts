@@ -1,12 +1,7 @@
 import type { Metric } from 'prom-client';
+import { guestFamilies, type Line } from './guest-metrics.ts';
 import { FAMILIES, type Family, type FamilyName, type Reading, type Sample, sum } from './reading.ts';
-
-/** One line of Prometheus' text. */
-interface Line {
-  readonly metricName: string;
-  readonly labels: Readonly<Record<string, string | number>>;
-  readonly value: number;
-}
+import type { GuestMetric } from './store/metrics.ts';
 
 /**
  * Weir's own metrics, in the text format of Prometheus. The hot path counts in plain numbers; they are read only when
@@ -14,10 +9,12 @@ interface Line {
  */
 export class Metrics {
   readonly #read: () => Promise<readonly Reading[]>;
+  readonly #guests: Iterable<GuestMetric>;
 
-  /** `read`: what each part and thread has to say, now. */
-  constructor(read: () => Promise<readonly Reading[]>) {
+  /** `read`: what each part and thread has to say, now. `guests`: what filters have defined. */
+  constructor(read: () => Promise<readonly Reading[]>, guests: Iterable<GuestMetric>) {
     this.#read = read;
+    this.#guests = guests;
   }
 
   /** All metrics now, those of several threads in sum. */
@@ -35,6 +32,13 @@ export class Metrics {
       });
       // All that it asks of a metric is what it is at the moment.
       registry.registerMetric({ name: `weir_${name}`, get } as unknown as Metric);
+    }
+    for (const { name, type, lines } of guestFamilies(this.#guests)) {
+      const help = 'Defined by filters.';
+      registry.registerMetric({
+        name,
+        get: () => ({ name, help, type, values: lines }),
+      } as unknown as Metric);
     }
     return registry.metrics();
   }

@@ -1,20 +1,24 @@
 import type { WeirConfig } from '../config/types.ts';
 import type { Log } from '../log.ts';
-import { NO_SERVICES } from '../plugin/no-services.ts';
-import type { Services } from '../plugin/services.ts';
+import type { ForeignFunction, Services } from '../plugin/services.ts';
 import type { Binding, BoundAddress } from '../proxy/listener.ts';
 import { ReverseProxy } from '../proxy/proxy.ts';
 import { type FilterSet, loadFilters, type ModulesOf } from './filters.ts';
-import { filtersInUse } from './filters-in-use.ts';
-import { GrpcJsUpstreams } from './grpc/upstreams.ts';
+import { filtersInUse, singletonsOf } from './filters-in-use.ts';
 import { type Reading, readFilters, readRequests } from './reading.ts';
+import { stateServices, type ThreadState } from './shared-state.ts';
 import { StartError } from './start-error.ts';
-import { ProxyUpstreams } from './upstreams.ts';
+import { type Calls, openCalls, ProxyUpstreams } from './upstreams.ts';
 
 /** What one thread serves with that others have a part in. */
 export interface Shared {
   /** Where modules come from; undefined: from a cache of its own. */
   readonly modulesOf?: ModulesOf;
+  readonly state: ThreadState;
+  /** By name. */
+  readonly foreignFunctions: ReadonlyMap<string, ForeignFunction>;
+  /** It runs the services of which there is one in the process. */
+  readonly singletons: boolean;
 }
 
 /**
@@ -24,29 +28,49 @@ export interface Shared {
 export class ServingThread {
   readonly filters: FilterSet;
   readonly #proxy: ReverseProxy;
-  readonly #grpc: GrpcJsUpstreams;
+  readonly #calls: Calls;
+  readonly #state: ThreadState;
+  readonly #singletons: readonly string[];
 
-  private constructor(filters: FilterSet, proxy: ReverseProxy, grpc: GrpcJsUpstreams) {
+  private constructor(
+    filters: FilterSet,
+    proxy: ReverseProxy,
+    calls: Calls,
+    state: ThreadState,
+    singletons: readonly string[],
+  ) {
     this.filters = filters;
     this.#proxy = proxy;
-    this.#grpc = grpc;
+    this.#calls = calls;
+    this.#state = state;
+    this.#singletons = singletons;
   }
 
-  /** Loads and starts every filter that a route uses. @throws StartError with every filter's fault; nothing is left then */
-  static async start(config: WeirConfig, log: Log, shared: Shared = {}): Promise<ServingThread> {
-    const own = new ProxyUpstreams();
-    const grpc = new GrpcJsUpstreams(config.upstreams);
-    const services: Services = { ...NO_SERVICES, upstreams: own, grpc };
-    const { filters, errors } = await loadFilters(filtersInUse(config), config.modules, log, {
+  /**
+   * Loads and starts every filter that a route or service uses.
+   * @throws StartError with every filter's fault; nothing is left then
+   */
+  static async start(config: WeirConfig, log: Log, shared: Shared): Promise<ServingThread> {
+    const { listeners, server } = config;
+    const { state, foreignFunctions, modulesOf, singletons } = shared;
+    // Before the filters: these may call while they start.
+    const calls = await openCalls(config);
+    const { upstreams, grpc } = calls;
+    const services: Services = {
+      upstreams: new ProxyUpstreams(upstreams),
+      grpc,
+      ...stateServices(state, foreignFunctions),
+    };
+    const used = filtersInUse(config, singletons);
+    const { filters, errors } = await loadFilters(used, config.modules, log, {
       services,
-      ...shared,
+      ...(modulesOf && { modulesOf }),
     });
     if (errors.length > 0) {
       filters.close();
-      grpc.close();
+      await calls.close();
       throw new StartError(errors);
     }
-    const { listeners, upstreams, server } = config;
     const proxy = new ReverseProxy({
       listeners,
       upstreams,
@@ -54,8 +78,12 @@ export class ServingThread {
       log,
       chainOf: route => filters.chain(route.filters),
     });
-    own.use(proxy.upstreams);
-    return new ServingThread(filters, proxy, grpc);
+    return new ServingThread(filters, proxy, calls, state, singletonsOf(config));
+  }
+
+  /** From here on the services run in it of which there is one in the process: another thread had them. */
+  async takeSingletons(): Promise<void> {
+    for (const name of this.#singletons) await this.filters.load(name);
   }
 
   /** From here on it serves. `bindings` in the order of the listeners. @throws WeirError LISTEN_FAILED */
@@ -72,6 +100,7 @@ export class ServingThread {
   async close(drain: number): Promise<void> {
     await this.#proxy.close({ drain });
     this.filters.close();
-    this.#grpc.close();
+    this.#state.close();
+    await this.#calls.close();
   }
 }

@@ -1,3 +1,4 @@
+import type { WeirConfig } from '../config/types.ts';
 import { UpstreamError } from '../errors.ts';
 import type { RawFields } from '../message/fields.ts';
 import type { OwnCall, OwnRequest, OwnRequestHandler, Upstreams } from '../plugin/upstreams.ts';
@@ -5,14 +6,37 @@ import { cleanTrailers, removeOwnFields } from '../proxy/framing.ts';
 import { type BodySource, RequestBody } from '../proxy/request-body.ts';
 import { readResponseHead } from '../proxy/response-head.ts';
 import type { UpstreamCall, UpstreamHandler } from '../proxy/transport.ts';
-import type { Endpoint, Upstream } from '../proxy/upstream.ts';
+import { type Endpoint, startUpstreams, type Upstream } from '../proxy/upstream.ts';
 import { timeoutError } from '../proxy/upstream-error.ts';
+import { GrpcJsUpstreams } from './grpc/upstreams.ts';
 
-/** The upstreams of a proxy, for filters' own requests: there once the proxy is made. */
+/** What leads to the upstreams of a configuration. */
+export interface Calls {
+  readonly upstreams: ReadonlyMap<string, Upstream>;
+  readonly grpc: GrpcJsUpstreams;
+  /** Ends all connections at once. */
+  close(): Promise<void>;
+}
+
+/** Opens no connection but those of built-in endpoints. */
+export async function openCalls({ upstreams: configs, server }: WeirConfig): Promise<Calls> {
+  const upstreams = await startUpstreams(configs.values(), server.maxHeaderSize);
+  const grpc = new GrpcJsUpstreams(configs);
+  return {
+    upstreams,
+    grpc,
+    close: async () => {
+      grpc.close();
+      await Promise.all([...upstreams.values()].map(upstream => upstream.close()));
+    },
+  };
+}
+
+/** The upstreams of a proxy, for filters' own requests. */
 export class ProxyUpstreams implements Upstreams {
-  #upstreams: ReadonlyMap<string, Upstream> = new Map();
+  readonly #upstreams: ReadonlyMap<string, Upstream>;
 
-  use(upstreams: ReadonlyMap<string, Upstream>): void {
+  constructor(upstreams: ReadonlyMap<string, Upstream>) {
     this.#upstreams = upstreams;
   }
 

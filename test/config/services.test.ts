@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { around, faultsOf, load } from './faults.ts';
+import { around, faultsOf, load, route } from './faults.ts';
 
 const filters = 'filters: {a: {module: package.json}, b: {module: package.json}}';
 
@@ -40,6 +40,13 @@ const faults: readonly [string, string, string[]][] = [
     'a filter twice',
     around(`${filters}\nservices: [{filter: a}, {filter: a}]`),
     ['2:34: services[1].filter: is a service on line 2 already (list each filter once)'],
+  ],
+  [
+    'a singleton that every worker has',
+    `${route('filters: [a]')}\n${filters}\nservices: [{filter: a}]`,
+    [
+      '5:21: services[0].filter: is in the route on line 1, which every worker serves (write singleton: false, or a filter of its own)',
+    ],
   ],
   [
     'another store',

@@ -3,6 +3,7 @@ import { createServer } from 'node:net';
 import { describe, it } from 'node:test';
 import { WeirError } from '../../src/errors.ts';
 import { ReverseProxy } from '../../src/proxy/proxy.ts';
+import { startUpstreams } from '../../src/proxy/upstream.ts';
 import { EMPTY_CHAIN, FakeChain } from '../support/chain.ts';
 import { openClient, startProxy, startRawUpstream } from '../support/fixtures.ts';
 import { MemoryLog } from '../support/log.ts';
@@ -77,23 +78,21 @@ describe('listen', () => {
     t.after(() => taken.close());
     const { port } = taken.address() as { port: number };
     const route = { name: 'r', match: {}, upstream: 'u', filters: [] };
+    const config = {
+      name: 'u',
+      transport: 'undici',
+      endpoints: [{ url: 'builtin:echo', kind: 'builtin', host: 'echo', port: 0 }],
+      timeouts: { connect: 1000, response: 1000, idle: 1000 },
+      connections: 8,
+    } as const;
+    const upstreams = await startUpstreams([config], LIMITS.maxHeaderSize);
+    t.after(() => upstreams.get('u')!.close());
     const proxy = new ReverseProxy({
       listeners: [
         { name: 'one', host: '127.0.0.1', port: 0, routes: [route] },
         { name: 'two', host: '127.0.0.1', port, routes: [route] },
       ],
-      upstreams: new Map([
-        [
-          'u',
-          {
-            name: 'u',
-            transport: 'undici',
-            endpoints: [{ url: 'builtin:echo', kind: 'builtin', host: 'echo', port: 0 }],
-            timeouts: { connect: 1000, response: 1000, idle: 1000 },
-            connections: 8,
-          },
-        ],
-      ]),
+      upstreams,
       server: LIMITS,
       chainOf: () => loaded(EMPTY_CHAIN),
       log: new MemoryLog(),

@@ -28,9 +28,7 @@ async function upstreams(t: TestContext, transport: TransportName, ports: readon
   const upstream = new Upstream(config, 64 * 1024);
   await upstream.start();
   t.after(() => upstream.close());
-  const own = new ProxyUpstreams();
-  own.use(new Map([['app', upstream]]));
-  return own;
+  return new ProxyUpstreams(new Map([['app', upstream]]));
 }
 
 /** Notes what comes of a request. */

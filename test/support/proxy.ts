@@ -1,6 +1,7 @@
 import type { ChainSource, FilterChain } from '../../src/chain/types.ts';
 import type { RouteConfig, RouteMatch, ServerLimits, UpstreamConfig } from '../../src/config/types.ts';
 import { ReverseProxy } from '../../src/proxy/proxy.ts';
+import { startUpstreams } from '../../src/proxy/upstream.ts';
 import { EMPTY_CHAIN } from './chain.ts';
 import { MemoryLog } from './log.ts';
 
@@ -58,15 +59,20 @@ export async function startProxy(
     });
     return { name, match: route.match ?? {}, upstream: `upstream-${i + 1}`, filters: [] };
   });
+  const started = await startUpstreams(upstreams.values(), limits?.maxHeaderSize ?? LIMITS.maxHeaderSize);
   const proxy = new ReverseProxy({
     listeners: [{ name: 'test', host: '127.0.0.1', port: 0, routes: configs }],
-    upstreams,
+    upstreams: started,
     server: { ...LIMITS, ...limits },
     chainOf: route => loaded(chains.get(route.name)!),
     log,
   });
   const [bound] = await proxy.listen();
-  return { port: bound!.port, log, proxy, close: (drain = 0) => proxy.close({ drain }) };
+  const close = async (drain = 0) => {
+    await proxy.close({ drain });
+    await Promise.all([...started.values()].map(upstream => upstream.close()));
+  };
+  return { port: bound!.port, log, proxy, close };
 }
 
 /** A chain that needs no loading. */

@@ -1,0 +1,81 @@
+import { MetricType } from '../plugin/services.ts';
+import { BUCKETS, type GuestMetric } from './store/metrics.ts';
+
+/** One line of Prometheus' text. */
+export interface Line {
+  readonly metricName: string;
+  readonly labels: Readonly<Record<string, string | number>>;
+  readonly value: number;
+}
+
+/** A metric that guests defined, those of the same name and type in several filters together. */
+export interface GuestFamily {
+  readonly name: string;
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly lines: readonly Line[];
+}
+
+const TYPES = {
+  [MetricType.COUNTER]: 'counter',
+  [MetricType.GAUGE]: 'gauge',
+  [MetricType.HISTOGRAM]: 'histogram',
+} as const;
+
+/**
+ * Guests name metrics as they like, most often as Envoy does: with dots. What Prometheus doesn't allow becomes `_`;
+ * counters end in `_total`.
+ */
+function nameOf({ name, type }: GuestMetric): string {
+  const legal = `weir_custom_${name.replace(/[^a-zA-Z0-9_]/g, '_')}`;
+  return type === MetricType.COUNTER && !legal.endsWith('_total') ? `${legal}_total` : legal;
+}
+
+/** A gauge that went below 0 is a number near 2^64 to the ABI, which has unsigned ones. */
+function numberOf(value: bigint, signed: boolean): number {
+  return Number(signed ? BigInt.asIntN(64, value) : value);
+}
+
+function* linesOf(metricName: string, metric: GuestMetric): Generator<Line> {
+  const labels = { filter: metric.filter };
+  if (metric.type !== MetricType.HISTOGRAM) {
+    yield { metricName, labels, value: numberOf(metric.value, metric.type === MetricType.GAUGE) };
+    return;
+  }
+  let count = 0n;
+  for (const [i, bound] of BUCKETS.entries()) {
+    count += metric.buckets[i]!;
+    yield { metricName: `${metricName}_bucket`, labels: { ...labels, le: bound }, value: Number(count) };
+  }
+  yield {
+    metricName: `${metricName}_bucket`,
+    labels: { ...labels, le: '+Inf' },
+    value: Number(metric.count),
+  };
+  yield { metricName: `${metricName}_sum`, labels, value: Number(metric.sum) };
+  yield { metricName: `${metricName}_count`, labels, value: Number(metric.count) };
+}
+
+/** For Prometheus. Where names come out the same, the later one has its type, and a number if need be, added. */
+export function guestFamilies(metrics: Iterable<GuestMetric>): GuestFamily[] {
+  const families = new Map<string, { type: MetricType; filters: Set<string>; lines: Line[] }>();
+  for (const metric of metrics) {
+    const name = freeName(metric, ({ type, filters }) => type === metric.type && !filters.has(metric.filter));
+    const family = families.get(name) ?? { type: metric.type, filters: new Set(), lines: [] };
+    families.set(name, family);
+    family.filters.add(metric.filter);
+    family.lines.push(...linesOf(name, metric));
+  }
+  return [...families].map(([name, { type, lines }]) => ({ name, type: TYPES[type], lines }));
+
+  function freeName(
+    metric: GuestMetric,
+    fits: (family: { type: MetricType; filters: ReadonlySet<string> }) => boolean,
+  ): string {
+    const wanted = nameOf(metric);
+    for (let i = 1; ; i++) {
+      const name = i === 1 ? wanted : `${wanted}_${TYPES[metric.type]}${i === 2 ? '' : i - 1}`;
+      const family = families.get(name);
+      if (family === undefined || fits(family)) return name;
+    }
+  }
+}
