@@ -34,7 +34,7 @@ export interface ArenaLayout {
   readonly ownWords: number;
 }
 
-/** Visits all blocks that are reachable from an entry, and makes anew what is counted there. */
+/** Visits all blocks that are reachable, entries and what hangs on them, and makes anew what is counted. */
 export type Restore = (entries: Iterable<number>, visit: (content: number) => void) => void;
 
 /** As many calls as surely need more stack than a section of ours. */
@@ -88,7 +88,8 @@ export class Arena {
     const seed = randomFillSync(new Int32Array(2));
     words[SEED] = seed[0]!;
     words[SEED + 1] = seed[1]!;
-    new SharedHeap(words, HEAP, start, start + layout.maxBytes).rebuild(new Uint32Array(0));
+    const heap = new SharedHeap(words, HEAP, start, start + layout.maxBytes);
+    heap.rebuild(heap.marks());
     return buffer;
   }
 
@@ -212,12 +213,10 @@ export class Arena {
     this.changed();
   }
 
-  /** All blocks in use, in order; what is counted is counted again. */
-  reachable(): Uint32Array {
-    const blocks: number[] = [];
-    const entries = [...this.entries()];
-    for (const entry of entries) blocks.push(entry);
-    this.#restore(entries, content => blocks.push(content));
-    return Uint32Array.from(blocks).sort();
+  /** What is in use, as `SharedHeap.rebuild` wants it; what is counted is counted again. */
+  reachable(): Int32Array {
+    const marks = this.heap.marks();
+    this.#restore(this.entries(), content => this.heap.mark(marks, content));
+    return marks;
   }
 }

@@ -108,17 +108,17 @@ export class SharedData {
     return Status.OK;
   }
 
-  /** As Restore: for the entries of shared data. */
-  restore(entries: Iterable<number>, visit: (block: number) => void): void {
-    const { words } = this.#arena;
-    let keys = 0;
-    for (const entry of entries) {
-      if (this.#arena.kind(entry) !== DATA) continue;
-      const block = words[(entry >> 2) + VALUE]!;
-      keys++;
-      this.#scopes.add(this.#arena.owner(entry), this.#arena.nameLength(entry) + this.#values.length(block));
-      visit(block);
-    }
-    words[KEYS] = keys;
+  /** Counting begins at nothing. */
+  forget(): void {
+    this.#arena.words[KEYS] = 0;
+  }
+
+  /** One of its entries is there. */
+  restore(entry: number, visit: (block: number) => void): void {
+    const arena = this.#arena;
+    const block = arena.words[(entry >> 2) + VALUE]!;
+    visit(block);
+    arena.words[KEYS] = arena.words[KEYS]! + 1;
+    this.#scopes.restore(arena.owner(entry), arena.nameLength(entry) + this.#values.length(block));
   }
 }

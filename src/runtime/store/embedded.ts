@@ -5,7 +5,7 @@ import { Bell, ring } from './bell.ts';
 import { SharedData } from './data.ts';
 import { MAX_QUEUES, SharedQueues } from './queues.ts';
 import { Registrations } from './registrations.ts';
-import { Scopes } from './scopes.ts';
+import { DATA, SCOPE, Scopes } from './scopes.ts';
 import { indexOf, MAIN_TOKEN, MAX_THREADS, Threads } from './threads.ts';
 import { Values } from './values.ts';
 
@@ -64,11 +64,9 @@ export class EmbeddedStore implements SharedStore {
     this.#buffer = buffer;
     this.#maxBytes = maxBytes;
     this.#threads = threads;
-    const arena = new Arena(buffer, layoutOf(maxBytes), token, (entries, visit) => {
-      this.#scopes.restore(entries);
-      this.#data.restore(entries, visit);
-      this.#queues.restore(entries, visit);
-    });
+    const arena = new Arena(buffer, layoutOf(maxBytes), token, (entries, visit) =>
+      this.#restore(entries, visit),
+    );
     this.arena = arena;
     const values = new Values(arena);
     this.#scopes = new Scopes(arena);
@@ -169,6 +167,20 @@ export class EmbeddedStore implements SharedStore {
   get #maker(): Threads {
     if (this.#threads === undefined) throw new Error('only the thread that made the store does that');
     return this.#threads;
+  }
+
+  #restore(entries: Iterable<number>, visit: (block: number) => void): void {
+    this.#scopes.forget();
+    this.#data.forget();
+    this.#queues.forget();
+    for (const entry of entries) {
+      visit(entry);
+      const kind = this.arena.kind(entry);
+      if (kind === SCOPE) this.#scopes.restore(entry, 0);
+      else if (kind === DATA) this.#data.restore(entry, visit);
+      else this.#queues.restore(entry, visit);
+    }
+    this.#scopes.settle();
   }
 
   #bellOf(index: number): number {

@@ -113,25 +113,41 @@ export class SharedHeap {
     this.#list(block, size, next);
   }
 
-  /** `used`: what `alloc` gave and is still in use, in order. Everything else is free. */
-  rebuild(used: Uint32Array): void {
+  /** A bit for each unit; none is marked. */
+  marks(): Int32Array {
+    return new Int32Array(Math.ceil((this.end - this.start) / UNIT / 32));
+  }
+
+  /** Something that `alloc` gave is in use. */
+  mark(marks: Int32Array, content: number): void {
+    const unit = (content - HEADER - this.start) / UNIT;
+    const bit = 1 << (unit & 31);
+    // Twice, or none at all: two lists have become one.
+    if (((marks[unit >> 5] ?? bit) & bit) !== 0) throw new Error('the shared store is corrupt');
+    marks[unit >> 5] = marks[unit >> 5]! | bit;
+  }
+
+  /** Everything that isn't marked is free. */
+  rebuild(marks: Int32Array): void {
     const words = this.#words;
     words.fill(0, this.#control, this.#control + HEAP_WORDS);
     words[this.end >> 2] = 0;
     let at = this.start;
     let top = at;
     let sum = 0;
-    for (const content of used) {
-      const block = content - HEADER;
-      const size = words[block >> 2]! & SIZE;
-      if (block < at || block + size > this.end) throw new Error('the shared store is corrupt');
-      words[block >> 2] = size;
-      if (block > at) {
-        this.#list(at, block - at, block);
-        top = block;
+    for (let i = 0; i < marks.length; i++) {
+      for (let bits = marks[i]!; bits !== 0; bits &= bits - 1) {
+        const block = this.start + ((i << 5) + 31 - Math.clz32(bits & -bits)) * UNIT;
+        const size = words[block >> 2]! & SIZE;
+        if (block < at || block + size > this.end) throw new Error('the shared store is corrupt');
+        words[block >> 2] = size;
+        if (block > at) {
+          this.#list(at, block - at, block);
+          top = block;
+        }
+        at = block + size;
+        sum += size;
       }
-      at = block + size;
-      sum += size;
     }
     if (at < this.end) {
       this.#list(at, this.end - at, this.end);

@@ -65,10 +65,9 @@ export class SharedMetrics implements GuestMetrics, Iterable<GuestMetric> {
     this.#numbers = new BigUint64Array(handle.numbers);
     this.#maxBytes = handle.maxBytes;
     this.#threads = threads;
-    const arena = new Arena(handle.names, layoutOf(handle.maxBytes), handle.token, entries => {
-      this.#scopes.restore(entries);
-      this.#restore(entries);
-    });
+    const arena = new Arena(handle.names, layoutOf(handle.maxBytes), handle.token, (entries, visit) =>
+      this.#restore(entries, visit),
+    );
     this.arena = arena;
     this.#scopes = new Scopes(arena);
   }
@@ -188,15 +187,19 @@ export class SharedMetrics implements GuestMetrics, Iterable<GuestMetric> {
     return this.#threads;
   }
 
-  #restore(entries: Iterable<number>): void {
+  #restore(entries: Iterable<number>, visit: (block: number) => void): void {
     const { arena } = this;
+    this.#scopes.forget();
     let taken = 0;
     for (const entry of entries) {
-      if (arena.kind(entry) !== METRIC) continue;
+      visit(entry);
+      const metric = arena.kind(entry) === METRIC;
+      this.#scopes.restore(metric ? arena.owner(entry) : entry, metric ? 1 : 0);
+      if (!metric) continue;
       const type = arena.words[(entry >> 2) + TYPE]! as MetricType;
       taken = Math.max(taken, arena.words[(entry >> 2) + NUMBER]! + numbersOf(type));
-      this.#scopes.add(arena.owner(entry), 1);
     }
+    this.#scopes.settle();
     arena.words[TAKEN] = taken;
   }
 }

@@ -200,30 +200,29 @@ export class SharedQueues {
     return true;
   }
 
-  /** As Restore: for the queues. */
-  restore(entries: Iterable<number>, visit: (block: number) => void): void {
+  /** Counting begins at nothing. */
+  forget(): void {
+    this.#arena.words[QUEUES] = 0;
+    this.#arena.words[VALUES] = 0;
+  }
+
+  /** One of its entries is there. */
+  restore(entry: number, visit: (block: number) => void): void {
     const { words, own } = this.#arena;
-    let queues = 0;
-    let values = 0;
-    for (const entry of entries) {
-      if (this.#arena.kind(entry) !== QUEUE) continue;
-      const at = entry >> 2;
-      let tail = 0;
-      let count = 0;
-      for (let block = words[at + HEAD]!; block !== 0; block = words[block >> 2]!) {
-        visit(block);
-        tail = block;
-        count++;
-      }
-      words[at + TAIL] = tail;
-      words[at + COUNT] = count;
-      for (let block = words[at + LAST]!; block !== 0; block = words[(block >> 2) + BEFORE]!) visit(block);
-      words[own + words[at + ID]! - 1] = entry;
-      queues++;
-      values += count;
+    const at = entry >> 2;
+    let tail = 0;
+    let count = 0;
+    for (let block = words[at + HEAD]!; block !== 0; block = words[block >> 2]!) {
+      visit(block);
+      tail = block;
+      count++;
     }
-    words[QUEUES] = queues;
-    words[VALUES] = values;
+    words[at + TAIL] = tail;
+    words[at + COUNT] = count;
+    for (let block = words[at + LAST]!; block !== 0; block = words[(block >> 2) + BEFORE]!) visit(block);
+    words[own + words[at + ID]! - 1] = entry;
+    words[QUEUES] = words[QUEUES]! + 1;
+    words[VALUES] = words[VALUES]! + count;
   }
 
   /** Under the lock: what guests give for an id may be anything. */

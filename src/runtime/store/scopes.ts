@@ -14,6 +14,7 @@ const COUNT = FIELDS;
 export class Scopes {
   readonly #arena: Arena;
   readonly #known = new Map<string, number>();
+  readonly #sums = new Map<number, number>();
 
   constructor(arena: Arena) {
     this.#arena = arena;
@@ -40,11 +41,18 @@ export class Scopes {
     this.#arena.words[at] = this.#arena.words[at]! + more;
   }
 
-  /** As Restore: counts begin at 0. */
-  restore(entries: Iterable<number>): void {
-    for (const entry of entries) {
-      if (this.#arena.kind(entry) === SCOPE) this.#arena.words[(entry >> 2) + COUNT] = 0;
-    }
+  /** In a rebuild: of a scope that is there, or has something. `settle` puts the sums in place of what was counted. */
+  restore(scope: number, more: number): void {
+    this.#sums.set(scope, (this.#sums.get(scope) ?? 0) + more);
+  }
+
+  settle(): void {
+    for (const [scope, sum] of this.#sums) this.#arena.words[(scope >> 2) + COUNT] = sum;
+  }
+
+  /** Counting begins at nothing. */
+  forget(): void {
+    this.#sums.clear();
   }
 
   #locked(scope: string, make: boolean): number {
