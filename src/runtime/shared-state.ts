@@ -1,6 +1,7 @@
 import type { FilterConfig, SharedDataConfig } from '../config/types.ts';
 import { NO_SERVICES } from '../plugin/no-services.ts';
 import type { ForeignFunction, GuestMetrics, Services, SharedStore } from '../plugin/services.ts';
+import { FOREIGN_FUNCTIONS } from './foreign-functions.ts';
 import { EmbeddedStore, type StoreHandle } from './store/embedded.ts';
 import { type MetricsHandle, SharedMetrics } from './store/metrics.ts';
 
@@ -14,12 +15,12 @@ export interface ThreadState {
   close(): void;
 }
 
-/** As filters reach it. */
+/** As filters reach it. `own`: foreign functions beside those that come with Weir, or in their place. */
 export function stateServices(
   { store, metrics }: ThreadState,
-  foreignFunctions: ReadonlyMap<string, ForeignFunction> = new Map(),
+  own: ReadonlyMap<string, ForeignFunction> = new Map(),
 ): Pick<Services, 'store' | 'metrics' | 'foreignFunctions'> {
-  return { store, metrics, foreignFunctions };
+  return { store, metrics, foreignFunctions: new Map([...FOREIGN_FUNCTIONS, ...own]) };
 }
 
 /** For `openState` in another thread; can be posted. */
