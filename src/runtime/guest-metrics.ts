@@ -58,7 +58,10 @@ function* linesOf(metricName: string, metric: GuestMetric): Generator<Line> {
 /** For Prometheus. Where names come out the same, the later one has its type, and a number if need be, added. */
 export function guestFamilies(metrics: Iterable<GuestMetric>): GuestFamily[] {
   const families = new Map<string, { type: MetricType; filters: Set<string>; lines: Line[] }>();
-  for (const metric of metrics) {
+  // The same each time.
+  const order = (a: GuestMetric, b: GuestMetric) =>
+    a.type - b.type || (a.filter < b.filter ? -1 : a.filter > b.filter ? 1 : a.name < b.name ? -1 : 1);
+  for (const metric of [...metrics].sort(order)) {
     const name = freeName(metric, ({ type, filters }) => type === metric.type && !filters.has(metric.filter));
     const family = families.get(name) ?? { type: metric.type, filters: new Set(), lines: [] };
     families.set(name, family);

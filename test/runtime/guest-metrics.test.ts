@@ -25,8 +25,8 @@ test("guests' metrics have names that Prometheus takes, a label for the filter, 
     [...families].map(([name, { type }]) => [name, type]).toSorted(),
     [
       ['weir_custom_auth_requests_total', 'counter'],
-      ['weir_custom_ms', 'histogram'],
-      ['weir_custom_ms_gauge', 'gauge'],
+      ['weir_custom_ms', 'gauge'],
+      ['weir_custom_ms_histogram', 'histogram'],
       ['weir_custom_open_now', 'gauge'],
       ['weir_custom_open_now_gauge', 'gauge'],
       ['weir_custom_open_now_total', 'counter'],
@@ -38,19 +38,19 @@ test("guests' metrics have names that Prometheus takes, a label for the filter, 
   ]);
   const gauges = [values('weir_custom_open_now'), values('weir_custom_open_now_gauge')].flat();
   assert.deepEqual(gauges.map(line => line!.at(-1)).toSorted(), [-1, 5]);
-  const histogram = values('weir_custom_ms')!;
-  assert.deepEqual(histogram.at(-1), ['weir_custom_ms_count', 'a', 2]);
-  assert.deepEqual(histogram.at(-2), ['weir_custom_ms_sum', 'a', 4_000_007]);
+  const histogram = values('weir_custom_ms_histogram')!;
+  assert.deepEqual(histogram.at(-1), ['weir_custom_ms_histogram_count', 'a', 2]);
+  assert.deepEqual(histogram.at(-2), ['weir_custom_ms_histogram_sum', 'a', 4_000_007]);
   assert.deepEqual(
     histogram.find(line => line.includes(10)),
-    ['weir_custom_ms_bucket', 'a', 10, 1],
+    ['weir_custom_ms_histogram_bucket', 'a', 10, 1],
   );
   assert.deepEqual(
     histogram.find(line => line.includes(5)),
-    ['weir_custom_ms_bucket', 'a', 5, 0],
+    ['weir_custom_ms_histogram_bucket', 'a', 5, 0],
   );
   assert.deepEqual(
     histogram.find(line => line.includes('+Inf')),
-    ['weir_custom_ms_bucket', 'a', '+Inf', 2],
+    ['weir_custom_ms_histogram_bucket', 'a', '+Inf', 2],
   );
 });
