@@ -2,7 +2,7 @@ import { pino } from 'pino';
 import type { Log } from '../log.ts';
 import { loadFilters } from '../runtime/filters.ts';
 import { offline } from '../runtime/offline.ts';
-import { SharedState, stateServices } from '../runtime/shared-state.ts';
+import { openState, SharedState, stateServices } from '../runtime/shared-state.ts';
 import { StartError } from '../runtime/start-error.ts';
 import { type EmbeddedChain, NodeChain } from './embedded-chain.ts';
 import { type FilterChainOptions, resolveOptions } from './options.ts';
@@ -15,13 +15,13 @@ import { type FilterChainOptions, resolveOptions } from './options.ts';
 export async function createFilterChain(options: FilterChainOptions): Promise<EmbeddedChain> {
   const log = options.log ?? quietLog();
   const { filters, bytes, modules, sharedData } = resolveOptions(options);
-  const state = new SharedState(sharedData, filters);
+  const state = await openState(new SharedState(sharedData, filters).handle(0), log);
   const own = new Map(Object.entries(options.foreignFunctions ?? {}));
   const services = { ...offline("a chain of one's own has no upstreams"), ...stateServices(state, own) };
   const loaded = await loadFilters(filters, modules, log, { bytes, services });
   const end = () => {
     loaded.filters.close();
-    state.close();
+    void state.close();
   };
   if (loaded.errors.length > 0) {
     end();

@@ -7,13 +7,14 @@ import { Metrics } from './metrics.ts';
 import { openModules } from './open-modules.ts';
 import { readModules } from './reading.ts';
 import { ServingThread } from './serving-thread.ts';
-import { SharedState } from './shared-state.ts';
+import { openState, SharedState } from './shared-state.ts';
 import { type RunningWeir, urlOf } from './weir.ts';
 
 /** `workers: 1`: everything in this thread. @throws StartError; WeirError LISTEN_FAILED. Nothing stays open then. */
 export async function startAlone(config: WeirConfig, log: Log): Promise<RunningWeir> {
   let modules: CompiledModules | undefined;
-  const state = new SharedState(config.sharedData, filtersInUse(config, true));
+  const shared = new SharedState(config.sharedData, filtersInUse(config, true));
+  const state = await openState(shared.handle(0), log);
   const thread = await ServingThread.start(config, log, {
     state,
     foreignFunctions: new Map(),
@@ -29,7 +30,7 @@ export async function startAlone(config: WeirConfig, log: Log): Promise<RunningW
       thread.reading(),
       readModules(modules!),
     ],
-    state.metrics,
+    shared.metrics,
   );
   const admin = config.admin && new AdminListener(config.admin, metrics, () => true);
   try {

@@ -4,7 +4,7 @@ import type { Log } from '../log.ts';
 import type { FilterSource } from './filter-source.ts';
 import { loadFilters } from './filters.ts';
 import { offline } from './offline.ts';
-import { SharedState, stateServices } from './shared-state.ts';
+import { openState, SharedState, stateServices } from './shared-state.ts';
 
 /**
  * Loads and starts every filter of a configuration once, in this thread, also those that no route uses. Empty: all is
@@ -17,14 +17,16 @@ export async function checkFilters(
 ): Promise<readonly WeirError[]> {
   const all = [...config.filters.values()].map(filter => ({ ...filter, preload: true }));
   // One after the other: how long each takes is told.
-  const state = new SharedState(config.sharedData, all);
+  // Nothing that they do may be seen by those that serve.
+  const shared = new SharedState({ ...config.sharedData, redis: undefined }, all);
+  const state = await openState(shared.handle(0), log);
   const services = { ...offline('filters make no calls while they are checked'), ...stateServices(state) };
   const { filters, errors } = await loadFilters(all, config.modules, log, { atOnce: 1, services });
   try {
     if (errors.length === 0) await look?.(filters.sources);
   } finally {
     filters.close();
-    state.close();
+    await state.close();
   }
   return errors;
 }

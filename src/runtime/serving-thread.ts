@@ -47,7 +47,7 @@ export class ServingThread {
   }
 
   /**
-   * Loads and starts every filter that a route or service uses.
+   * Loads and starts every filter that a route or service uses. It closes `shared.state` when it ends.
    * @throws StartError with every filter's fault; nothing is left then
    */
   static async start(config: WeirConfig, log: Log, shared: Shared): Promise<ServingThread> {
@@ -69,6 +69,7 @@ export class ServingThread {
     if (errors.length > 0) {
       filters.close();
       await calls.close();
+      await state.close();
       throw new StartError(errors);
     }
     const proxy = new ReverseProxy({
@@ -100,7 +101,7 @@ export class ServingThread {
   async close(drain: number): Promise<void> {
     await this.#proxy.close({ drain });
     this.filters.close();
-    this.#state.close();
+    await this.#state.close();
     await this.#calls.close();
   }
 }

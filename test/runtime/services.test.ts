@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { loadConfigText } from '../../src/config/load.ts';
+import { startWeir } from '../../src/runtime/weir.ts';
+import { startUpstream } from '../support/fixtures.ts';
+import { assemble } from '../support/guest-wat.ts';
+import { MemoryLog } from '../support/log.ts';
+import { until } from '../support/wait.ts';
+
+/** Puts a value into its own queue on each tick, and calls an upstream with each value that comes out. */
+const SERVICE = `(module
+  (import "env" "proxy_set_tick_period_milliseconds" (func $tick (param i32) (result i32)))
+  (import "env" "proxy_register_shared_queue" (func $register (param i32 i32 i32) (result i32)))
+  (import "env" "proxy_enqueue_shared_queue" (func $enqueue (param i32 i32 i32) (result i32)))
+  (import "env" "proxy_dequeue_shared_queue" (func $dequeue (param i32 i32 i32) (result i32)))
+  (import "env" "proxy_http_call"
+    (func $call (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
+  (import "env" "proxy_define_metric" (func $define (param i32 i32 i32 i32) (result i32)))
+  (import "env" "proxy_increment_metric" (func $add (param i32 i64) (result i32)))
+  (memory (export "memory") 2)
+  (global $heap (mut i32) (i32.const 65536))
+  (data (i32.const 0) "work")
+  (data (i32.const 16) "app")
+  (data (i32.const 32) "sent")
+  ;; :method POST, :path /work, :authority app
+  (data (i32.const 64)
+    "\\03\\00\\00\\00\\07\\00\\00\\00\\04\\00\\00\\00\\05\\00\\00\\00\\05\\00\\00\\00\\0a\\00\\00\\00\\03\\00\\00\\00"
+    ":method\\00POST\\00:path\\00/work\\00:authority\\00app\\00")
+  (func (export "proxy_abi_version_0_2_1"))
+  (func (export "proxy_on_memory_allocate") (param i32) (result i32)
+    (global.get $heap) (global.set $heap (i32.add (global.get $heap) (local.get 0))))
+  (func (export "proxy_on_configure") (param i32 i32) (result i32)
+    (if (call $register (i32.const 0) (i32.const 4) (i32.const 200)) (then (unreachable)))
+    (if (call $define (i32.const 0) (i32.const 32) (i32.const 4) (i32.const 204)) (then (unreachable)))
+    (if (call $tick (i32.const 20)) (then (unreachable)))
+    (i32.const 1))
+  (func (export "proxy_on_tick") (param i32)
+    (if (call $enqueue (i32.load (i32.const 200)) (i32.const 0) (i32.const 4)) (then (unreachable))))
+  (func (export "proxy_on_queue_ready") (param i32 i32)
+    (if (i32.ne (local.get 1) (i32.load (i32.const 200))) (then (unreachable)))
+    (if (call $dequeue (local.get 1) (i32.const 208) (i32.const 212)) (then (unreachable)))
+    (if (call $call (i32.const 16) (i32.const 3) (i32.const 64) (i32.const 68)
+      (i32.load (i32.const 208)) (i32.load (i32.const 212)) (i32.const 0) (i32.const 0) (i32.const 5000) (i32.const 216))
+      (then (unreachable))))
+  (func (export "proxy_on_http_call_response") (param i32 i32 i32 i32 i32)
+    (if (local.get 2) (then (drop (call $add (i32.load (i32.const 204)) (i64.const 1)))))))`;
+
+function service(t: TestContext): string {
+  const directory = mkdtempSync(join(tmpdir(), 'weir-service-'));
+  t.after(() => rmSync(directory, { recursive: true }));
+  writeFileSync(join(directory, 'service.wasm'), assemble(SERVICE));
+  return directory;
+}
+
+test('a service works without a route: ticks, queue, calls, metrics; and ends with Weir', async t => {
+  const upstream = await startUpstream(t);
+  const text = `
+listeners: [{address: "127.0.0.1:0", routes: [{upstream: app}]}]
+upstreams: {app: {endpoints: ["http://127.0.0.1:${upstream.port}"]}}
+filters: {worker: {module: service.wasm, capabilities: {upstreams: [app], sharedData: true}}}
+services: [{filter: worker}]`;
+  const log = new MemoryLog();
+  const weir = await startWeir(loadConfigText(text, join(service(t), 'weir.yaml')), log);
+  try {
+    const first = await until(() => upstream.requests[2], 'three calls');
+    assert.equal(`${first.method} ${first.url} ${first.body}`, 'POST /work work');
+    const sent = async () =>
+      Number(/^weir_custom_sent_total\{filter="worker"\} (\d+)$/m.exec(await weir.metrics())?.[1]);
+    while (!((await sent()) >= 2)) await new Promise(resolve => setTimeout(resolve, 5));
+  } finally {
+    await weir.close();
+  }
+  const after = upstream.requests.length;
+  // Longer than three ticks: what went on would show.
+  await new Promise(resolve => setTimeout(resolve, 70));
+  assert.equal(upstream.requests.length, after);
+  assert.deepEqual(
+    log.lines.filter(({ level }) => level === 'error' || level === 'warn'),
+    [],
+  );
+});
