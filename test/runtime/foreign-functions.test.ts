@@ -46,7 +46,7 @@ test('uncompress refuses what is not whole, what is not zlib, and what would be 
 });
 
 test('filters have them beside those of the embedding program, which may take their place', () => {
-  const state = { store: NO_SERVICES.store, metrics: NO_SERVICES.metrics, close: () => {} };
+  const state = { store: NO_SERVICES.store, metrics: NO_SERVICES.metrics, close: async () => {} };
   const own: ForeignFunction = () => Status.EMPTY;
   const { foreignFunctions } = stateServices(
     state,
