@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
+import { MetricType } from '../../../src/plugin/services.ts';
 import { LOCK } from '../../../src/runtime/store/arena.ts';
 import { EmbeddedStore } from '../../../src/runtime/store/embedded.ts';
+import { SharedMetrics } from '../../../src/runtime/store/metrics.ts';
 import { check } from './check.ts';
 
 const MANY = 1 << 30;
@@ -156,6 +158,45 @@ for (const [name, operation] of Object.entries(operations)) {
     assert.ok(deaths > 2 && held > 0, `${deaths} deaths, ${held} with the lock`);
   });
 }
+
+test('a thread dies at any store of: a new metric of a new filter', () => {
+  const { COUNTER, HISTOGRAM } = MetricType;
+  let deaths = 0;
+  for (let stores = 0, died = true; died; stores++) {
+    const metrics = SharedMetrics.create({ maxBytes: 64 * 1024, maxNumbers: 30 });
+    const first = metrics.define('f', COUNTER, 'first', 10);
+    metrics.increment(first, 7n);
+    const victim = mortal(() => SharedMetrics.open(metrics.handle(0)));
+    left = stores;
+    died = false;
+    try {
+      victim.define('g', HISTOGRAM, 'h', 10);
+    } catch (error) {
+      if (!(error instanceof Died)) throw error;
+      died = true;
+      deaths++;
+    }
+    metrics.recover(0);
+    check(metrics.arena);
+    // There is room for one histogram: the one that was begun is it, or has left nothing.
+    metrics.record(metrics.define('g', HISTOGRAM, 'h', 10), 5n);
+    metrics.increment(metrics.define('g', COUNTER, 'last', 10), 1n);
+    const values = [...metrics].map(m =>
+      m.type === HISTOGRAM ? [m.name, m.count, m.sum] : [m.name, m.value],
+    );
+    assert.deepEqual(
+      values.sort((a, b) => String(a).localeCompare(String(b))),
+      [
+        ['first', 7n],
+        ['h', 1n, 5n],
+        ['last', 1n],
+      ],
+    );
+    check(metrics.arena);
+    left = Infinity;
+  }
+  assert.ok(deaths > 10, String(deaths));
+});
 
 test('an operation that the stack has no room for is undone or done, and lets the lock go', () => {
   const store = filled();
