@@ -30,7 +30,8 @@ export class PluginChain implements FilterChain, ChainSource {
     this.responseBody = takes || any(p => p.responseBody || p.responseTrailers);
     this.changesRequestBody = any(p => p.requestBody && p.changesBodies);
     this.changesResponseBody = any(p => p.responseBody && p.changesBodies);
-    this.response = takes || any(p => p.responseHeaders || p.responseBody || p.responseTrailers);
+    this.response =
+      takes || any(p => p.responseHeaders || p.responseBody || p.responseTrailers || p.end === true);
     this.#plugins = plugins;
     this.#log = log;
     this.#taker = takes

@@ -43,4 +43,6 @@ export interface ExchangeInfo {
   /** Body bytes received so far from the client, and from the upstream (or sent as a local response). */
   readonly requestSize: number;
   readonly responseSize: number;
+  /** Of the response that went out, also of one that no filter saw; 0 or undefined: none did. */
+  readonly responseStatus?: number;
 }

@@ -123,6 +123,7 @@ export function phasesOf(
     responseHeaders: callbacks.has(EXPORTS.responseHeaders),
     responseBody: callbacks.has(EXPORTS.responseBody),
     responseTrailers: callbacks.has(EXPORTS.responseTrailers),
+    end: callbacks.has(EXPORTS.done) || callbacks.has(EXPORTS.log),
     changesBodies,
   };
 }

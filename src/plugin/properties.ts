@@ -114,7 +114,8 @@ function request(stream: HttpStream, name: string, rest: string): Value {
 
 function response(stream: HttpStream, name: string, rest: string): Value {
   const headers = stream.responseHeaders;
-  if (headers === undefined) return undefined;
+  // An error page of the proxy's own passes no filter.
+  if (headers === undefined) return name === 'code' ? stream.info.responseStatus || undefined : undefined;
   switch (name) {
     case 'code':
       return headers.status;

@@ -19,6 +19,8 @@ export interface Phases {
   readonly responseHeaders: boolean;
   readonly responseBody: boolean;
   readonly responseTrailers: boolean;
+  /** It hears of the stream's end, and may read there what it took no part in. */
+  readonly end?: boolean;
   /** It imports the hostcall that changes bodies; Rust modules always do, whether they call it or not. */
   readonly changesBodies: boolean;
 }

@@ -97,6 +97,10 @@ export class HttpExchange implements Exchange, ConnectionUser {
     return this.response.sizeSeen;
   }
 
+  get responseStatus(): number {
+    return this.response.statusSent;
+  }
+
   get responseStarted(): boolean {
     return this.res.headersSent;
   }

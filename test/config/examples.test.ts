@@ -147,3 +147,19 @@ test('config/ext-auth.yaml: the service decides', async () => {
   assert.equal(((await refused.json()) as { path: string }).path, '/check/hello');
   assert.equal((await fetch(`${url}/?status=503`)).status, 403);
 });
+
+test('config/rate-limit.yaml: a burst of five for each key, then 429', async () => {
+  await using running = new Running(['run', 'config/rate-limit.yaml', '--port', '0']);
+  const url = await running.url();
+  const statuses = async (key: string) => {
+    const found: number[] = [];
+    for (let i = 0; i < 6; i++) {
+      found.push((await fetch(`${url}/api/`, { headers: { 'x-api-key': key } })).status);
+    }
+    return found;
+  };
+  assert.deepEqual(await statuses('anna'), [200, 200, 200, 200, 200, 429]);
+  assert.deepEqual(await statuses('bert'), [200, 200, 200, 200, 200, 429]);
+  const { headers } = (await echoed(url)).response;
+  assert.equal(headers.get('x-ratelimit-limit'), '100');
+});

@@ -167,6 +167,13 @@ describe('access-log', () => {
     for (const line of lines) assert.deepEqual([line.path, line.status], ['/secret', undefined]);
   });
 
+  it('log: the status of an error page of the proxy, which passes no filter', async t => {
+    const { services, chain } = await logging(t);
+    const exchange = Object.assign(new FakeExchange(), { responseStatus: 503 });
+    new Drive(chain, exchange).headers(true).finish();
+    assert.equal((JSON.parse(values(services)[0]!) as Line)['status'], 503);
+  });
+
   it('log: dates', async t => {
     const { services, chain } = await logging(t);
     const times = [

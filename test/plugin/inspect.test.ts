@@ -31,6 +31,7 @@ test('code of a module, and what its callbacks say of the phases', async () => {
     responseHeaders: false,
     responseBody: true,
     responseTrailers: false,
+    end: false,
     changesBodies: true,
   });
   assertTime(load!.rewriteMillis);

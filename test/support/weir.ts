@@ -26,6 +26,7 @@ export interface WeirOptions {
   readonly upstreamMetadata?: ConfigInput['upstreams'][string]['metadata'];
   readonly maxHeaderSize?: string;
   readonly modules?: ConfigInput['modules'];
+  readonly services?: ConfigInput['services'];
 }
 
 /** A configuration as a user would have it, through the same door. Its file would stand in the repository. */
@@ -47,6 +48,7 @@ export function weirConfig(options: WeirOptions): WeirConfig {
       ]),
     ),
     filters,
+    services: options.services ?? [],
     modules: options.modules ?? { cache: { directory: false } },
     server: { maxHeaderSize: options.maxHeaderSize ?? '512KiB' },
     shutdown: { drain: '0s' },
