@@ -4,9 +4,11 @@ import { describe, it } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { EmbeddedStore } from '../../src/runtime/store/embedded.ts';
 import type { FakeExchange } from '../support/guest-exchange.ts';
+import { get } from '../support/raw-client.ts';
 import { FakeServices } from '../support/services.ts';
-import { assertRefused, assertStarts } from '../support/shipped.ts';
+import { assertRefused, assertStarts, shipped } from '../support/shipped.ts';
 import { startShipped } from '../support/shipped-plugin.ts';
+import { startTestWeir } from '../support/weir.ts';
 import type { Task } from './rate-limit-thread.ts';
 
 const statuses = (count: number, send: () => FakeExchange) =>
@@ -237,5 +239,27 @@ describe('rate-limit', () => {
   it('is exact over all workers: threads with VMs of their own, all at once', async () => {
     const config = { ...DAY, burst: 500, key: { header: 'x-key' }, maxKeys: 16 };
     assert.deepEqual(await parallel(3, { config, keys: ['a', 'b'], requests: 400 }), { a: 500, b: 500 });
+  });
+
+  it('through Weir: of requests that come all at once exactly as many pass as may', async t => {
+    const limit = (key: unknown, burst: number) =>
+      shipped('rate-limit', { ...DAY, burst, key }, { capabilities: { sharedData: true } });
+    const filters = { address: limit('source.address', 60), key: limit({ header: 'x-key' }, 40) };
+    const { port, running } = await startTestWeir(t, { filters });
+    const send = async (key: string) => (await get(port, '/', `X-Key: ${key}`)).status;
+    const all = await Promise.all(Array.from({ length: 100 }, (_, i) => send(i % 2 === 0 ? 'a' : 'b')));
+    assert.equal(all.filter(status => status === 200).length, 60);
+    assert.equal(all.filter(status => status === 429).length, 40);
+    assert.match(await running.metrics(), /rate_limit_limited\S* 40$/m);
+  });
+
+  it('through Weir without the capability: every request is an error, and passes', async t => {
+    const { port, log } = await startTestWeir(t, { filters: { f: shipped('rate-limit', DAY) } });
+    for (let i = 0; i < 2; i++) assert.equal((await get(port, '/')).status, 200);
+    assert.ok(
+      log
+        .at('warn')
+        .some(({ message }) => /is it granted \(capabilities: \{sharedData: true\}/.test(message)),
+    );
   });
 });
