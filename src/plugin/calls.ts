@@ -53,6 +53,7 @@ export class Calls {
   readonly #receiver: CallReceiver;
   readonly #pending = new Map<number, Pending>();
   readonly #grpc = new Map<number, PendingGrpc>();
+  #ended = false;
 
   constructor(receiver: CallReceiver) {
     this.#receiver = receiver;
@@ -159,16 +160,18 @@ export class Calls {
     }
   }
 
-  /** Nothing is heard of any of them. */
+  /** Its context has ended: nothing is heard of any of them, and none can be made any more. */
   abortAll(): void {
+    this.#ended = true;
     for (const [id, pending] of [...this.#pending]) {
       this.#remove(id);
       pending.abort();
     }
   }
 
-  /** Of gRPC, which nobody can end any more. Calls end by themselves. */
+  /** The same; but only gRPC streams are aborted, which nobody can end any more. Calls end by themselves. */
   abortStreams(): void {
+    this.#ended = true;
     for (const [id, { streams }] of [...this.#grpc]) if (streams) this.grpcCancel(id);
   }
 
@@ -229,6 +232,7 @@ export class Calls {
 
   #full(): boolean {
     const { counters, limits } = this.#receiver.state;
+    if (this.#ended) return true;
     if (counters.calls < limits.calls) return false;
     counters.limitHits.calls++;
     return true;

@@ -10,17 +10,19 @@ interface Metric {
 /** The metrics that a VM has defined: its ids count from 1. */
 export class MetricTable {
   readonly #metrics: Metric[] = [];
+  /** By filter and name: a filter's metric is its own, also where filters share a VM. */
   readonly #ids = new Map<string, number>();
 
   /** The id, or a status negated. */
   define({ name: filter, services, limits, counters }: PluginState, type: MetricType, name: string): number {
-    const known = this.#ids.get(name);
+    const key = `${filter}\0${name}`;
+    const known = this.#ids.get(key);
     if (known !== undefined) return this.#metrics[known - 1]!.type === type ? known : -Status.BAD_ARGUMENT;
     const cell = services.metrics.define(filter, type, name, limits.metrics);
     if (cell === FULL) counters.limitHits.metrics++;
     if (cell === FULL || cell === MISMATCH) return -Status.BAD_ARGUMENT;
     const id = this.#metrics.push({ type, cell });
-    this.#ids.set(name, id);
+    this.#ids.set(key, id);
     return id;
   }
 

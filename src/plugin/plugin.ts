@@ -68,6 +68,9 @@ export abstract class ProxyWasmPlugin implements LoadedPlugin {
   /** Ends what it has started: root contexts and VMs. */
   protected abstract stop(): void;
 
+  /** It has work to do without a stream: it must not be evicted, since no stream would bring it back. */
+  abstract get worksAlone(): boolean;
+
   open(stream: HttpStream): FilterContext {
     const { counters, limits, waiting, down } = this.state;
     if (down) this.#refuse();

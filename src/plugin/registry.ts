@@ -48,6 +48,8 @@ export interface RegisteredPlugin extends LoadedPlugin {
   retire(): void;
   /** VMs that wait for streams or are shared by them: for metrics. */
   vms(): readonly Usage[];
+  /** It has ticks or queues: were it evicted, no stream would bring it back. */
+  readonly worksAlone: boolean;
 }
 
 /** What a VM takes. */
@@ -154,7 +156,7 @@ export class VmRegistry {
     return state;
   }
 
-  /** Plugins made of that module end when their streams have. */
+  /** Plugins made of that module end when their streams have; but for those that work alone. */
   evict(module: CompiledFilter): void {
     this.#retire(plugin => plugin.compiled.key === module.key);
   }
@@ -165,12 +167,17 @@ export class VmRegistry {
     if (key !== undefined) this.#slots.get(key);
   }
 
+  /** Those that have work of their own: others are to be evicted before them. */
+  workingAlone(): readonly RegisteredPlugin[] {
+    return [...this.#plugins].filter(plugin => plugin.worksAlone);
+  }
+
   /** A number from the VMs of each filter that has any: for metrics. */
   *usage(read: (vms: readonly Usage[]) => number): Iterable<[labels: [filter: string], value: number]> {
     for (const plugin of this.#plugins) yield [[plugin.name], read(plugin.vms())];
   }
 
   #retire(which: (plugin: RegisteredPlugin) => boolean): void {
-    for (const plugin of [...this.#plugins]) if (which(plugin)) plugin.retire();
+    for (const plugin of [...this.#plugins]) if (which(plugin) && !plugin.worksAlone) plugin.retire();
   }
 }

@@ -24,7 +24,9 @@ export class RequestPlugin extends ProxyWasmPlugin {
   }
 
   protected root(): RootContext {
-    const root = this.#ready.pop();
+    let root = this.#ready.pop();
+    // It may have died of a tick while it waited.
+    while (root?.vm.death !== undefined) root = this.#ready.pop();
     this.#fill();
     if (root !== undefined) return root;
     this.counters.poolMisses++;
@@ -45,6 +47,10 @@ export class RequestPlugin extends ProxyWasmPlugin {
       }
     });
     this.#filling.unref();
+  }
+
+  get worksAlone(): boolean {
+    return false;
   }
 
   vms(): readonly Vm[] {

@@ -1,5 +1,6 @@
 import type { CallStatus } from '../abi/host.ts';
 import { BufferType, MapType } from '../abi/types.ts';
+import type { GuestError, HostState } from '../errors.ts';
 import { BodyBuffer } from '../message/body.ts';
 import type { FieldMap } from '../message/fields.ts';
 import type { GuestFunction } from './callbacks.ts';
@@ -51,6 +52,8 @@ export class RootContext extends ServiceContext implements CallReceiver, QueueRe
   #gone = false;
   /** Calls that it made go on without it. */
   #lastWords = false;
+  /** Its VM died. With work of its own no stream may come to start another. */
+  onDeath: ((workedAlone: boolean) => void) | undefined;
 
   /** @throws GuestError */
   constructor(vm: Vm, identity: PluginIdentity, state: PluginState) {
@@ -211,6 +214,17 @@ export class RootContext extends ServiceContext implements CallReceiver, QueueRe
     if (this.#lastWords) this.calls.abortStreams();
     else this.calls.abortAll();
     if (this.hasQueues) this.state.services.store.leaveQueues(this);
+  }
+
+  override vmDied(death: GuestError, hostState: HostState): void {
+    const { worksAlone } = this;
+    super.vmDied(death, hostState);
+    this.onDeath?.(worksAlone);
+  }
+
+  /** The guest knows it no more. */
+  get gone(): boolean {
+    return this.#gone;
   }
 
   override fields(map: number): FieldMap | undefined {

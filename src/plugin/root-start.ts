@@ -17,8 +17,17 @@ export function startRoot(vm: Vm, options: PluginOptions, state: PluginState): R
   vm.lastError = '';
   vm.refusal = '';
   const root = new RootContext(vm, options, state);
-  const started = root.start();
-  if (!started || !root.configure(options.config)) {
+  let started = false;
+  let configured = false;
+  try {
+    started = root.start();
+    configured = started && root.configure(options.config);
+  } catch (error) {
+    // Where the VM lives on (nobody watched its time), its timer and calls must not.
+    if (vm.death === undefined) root.discard();
+    throw error;
+  }
+  if (!configured) {
     const callback = started ? 'proxy_on_configure' : 'proxy_on_vm_start';
     root.discard();
     throw new PluginError(

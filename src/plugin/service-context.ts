@@ -59,6 +59,8 @@ export abstract class ServiceContext extends VmContext {
   override registerQueue(name: string): number {
     if (!this.#mayShare()) return -Status.INTERNAL_FAILURE;
     const { root } = this;
+    // Nobody would make it leave.
+    if (root.gone) return -Status.INTERNAL_FAILURE;
     const id = this.state.services.store.registerQueue(root.identity.vmId, name, root);
     if (id === 0) return -Status.INTERNAL_FAILURE;
     root.hasQueues = true;
@@ -68,6 +70,7 @@ export abstract class ServiceContext extends VmContext {
   override resolveQueue(vmId: string, name: string): number {
     if (!this.#mayShare()) return -Status.INTERNAL_FAILURE;
     const id = this.state.services.store.resolveQueue(vmId, name);
+    if (id < 0) return -Status.INTERNAL_FAILURE;
     return id === 0 ? -Status.NOT_FOUND : id;
   }
 
@@ -106,6 +109,8 @@ export abstract class ServiceContext extends VmContext {
     let result: Uint8Array | Status;
     try {
       result = fn(args, new ContextCaller(this, limits.bufferedBody));
+      if (typeof result !== 'number' && !(result instanceof Uint8Array))
+        throw new TypeError(`it returned neither bytes nor a status, but ${typeof result}`);
     } catch (error) {
       // A limited number of lines: a guest can call it all day.
       if (this.state.logLimit.admit())

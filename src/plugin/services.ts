@@ -46,7 +46,7 @@ export interface SharedStore {
    * then the one before it does, if it is still there. 0: the store can't be reached, or is full.
    */
   registerQueue(scope: string, name: string, receiver: QueueReceiver): number;
-  /** The id of a queue that somebody registered; 0: nobody did. */
+  /** The id of a queue that somebody registered; 0: nobody did; below: the store can't be reached. */
   resolveQueue(scope: string, name: string): number;
   /** OK; NOT_FOUND: there is no such queue; FULL: it has `maxLength` values; INTERNAL_FAILURE. */
   enqueue(queue: number, value: Uint8Array, maxLength: number): StoreStatus;

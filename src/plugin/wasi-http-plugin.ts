@@ -162,6 +162,10 @@ export class WasiHttpPlugin implements RegisteredPlugin {
     return context;
   }
 
+  get worksAlone(): boolean {
+    return false;
+  }
+
   /** Its handler has returned. `usable`: as it should. */
   release(guest: GuestWithOutput, usable: boolean): void {
     this.#busy--;

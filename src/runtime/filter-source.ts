@@ -59,7 +59,7 @@ export class FilterSource {
     this.times.start = performance.now() - begun;
     registry.state(this.config).used = () => this.touch();
     // Others pushed the module out while it was waiting to be started.
-    if (!modules.touch(compiled)) this.#plugin.retire();
+    if (!modules.touch(compiled) && !this.#plugin.worksAlone) this.#plugin.retire();
     return this.#plugin;
   }
 
@@ -77,6 +77,12 @@ export class FilterSource {
   }
 
   async #load(): Promise<LoadedPlugin> {
+    const { modules, registry } = this.#loader;
+    // What this pushes out must not be what works between its ticks.
+    for (const plugin of registry.workingAlone()) {
+      modules.touch(plugin.compiled);
+      registry.touch(plugin);
+    }
     try {
       const plugin = this.start(await this.compile());
       if (this.#closed) this.close();
@@ -85,7 +91,7 @@ export class FilterSource {
     } catch (error) {
       const { message } = placed(this.config, error);
       this.#loader.log.error({ filter: this.config.name, code: (error as WeirError).code }, message);
-      const { counters, backOff } = this.#loader.registry.state(this.config);
+      const { counters, backOff } = registry.state(this.config);
       backOff.failed();
       counters.startFailures++;
       this.#broken = new BrokenPlugin(this.config, counters, message, performance.now() + backOff.wait());

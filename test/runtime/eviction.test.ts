@@ -56,6 +56,40 @@ test('filters whose contexts never call proxy_done end all the same when they ar
   assert.equal(vms(await running.metrics()), 2);
 });
 
+test('filters that tick are not evicted: no request would bring them back', async t => {
+  const imports = `(import "env" "proxy_set_tick_period_milliseconds" (func $period (param i32) (result i32)))
+    (import "env" "proxy_log" (func $log (param i32 i32 i32) (result i32)))`;
+  const rest = `(func (export "proxy_on_configure") (param i32 i32) (result i32)
+      (drop (call $period (i32.const 300))) (i32.const 1))
+    (func (export "proxy_on_tick") (param i32) (drop (call $log (i32.const 2) (i32.const 64) (i32.const 6))))`;
+  const tickers = ['tick-0', 'tick-1', 'tick-2'];
+  const others = Array.from({ length: 6 }, (_, i) => `other-${i}`);
+  for (const [room, own] of [
+    [2, tickers.slice(0, 1)],
+    // More than there is room for.
+    [2, tickers],
+  ] as const) {
+    const filters: Record<string, FilterInput> = {};
+    for (const name of own) filters[name] = { module: guest(name, '(i32.const 0)', rest, imports) };
+    for (const name of others) filters[name] = { module: guest(name), preload: false };
+    const options = routed(filters, { maxModules: room, maxVms: room });
+    const { port, running, log } = await startTestWeir(t, options);
+    for (let round = 0; round < 3; round++) {
+      for (const name of others) assert.equal((await get(port, `/${name}`)).status, 200);
+    }
+    const text = await running.metrics();
+    for (const name of own) assert.equal(metric(text, `weir_filter_vms{filter="${name}"}`), 1, name);
+    assert.ok(vms(text) <= Math.max(room, own.length + 2), String(vms(text)));
+    const ticks = (name: string) => log.at('info').filter(line => line.message === name).length;
+    const before = own.map(ticks);
+    await until(() => own.every((name, i) => ticks(name) > before[i]!), 'a tick of each');
+    for (const name of own) {
+      const starts = metric(await running.metrics(), `weir_filter_vms_started_total{filter="${name}"}`);
+      assert.equal(starts, 1, name);
+    }
+  }
+});
+
 test('a module that was evicted under way and loaded again is evicted again', async t => {
   const names = Array.from({ length: 6 }, (_, i) => `again-${i}`);
   const filters = Object.fromEntries(names.map(name => [name, { module: guest(name), preload: false }]));

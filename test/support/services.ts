@@ -118,7 +118,10 @@ export class FakeServices implements Services {
       this.queues[id - 1]!.receivers.push(receiver);
       return id;
     },
-    resolveQueue: (scope, name) => this.queues.findIndex(queue => queue.key === `${scope}\0${name}`) + 1,
+    resolveQueue: (scope, name) => {
+      if (this.away) return -1;
+      return this.queues.findIndex(queue => queue.key === `${scope}\0${name}`) + 1;
+    },
     enqueue: (id, value, maxLength) => {
       if (this.away) return Status.INTERNAL_FAILURE;
       const queue = this.queues[id - 1];
