@@ -122,6 +122,18 @@ export abstract class ServiceContext extends VmContext {
     return Status.BAD_ARGUMENT;
   }
 
+  /** Of a TCP stream: it goes to that upstream, which was granted. NOT_FOUND: too late, or nothing to connect. */
+  protected connectStreamTo(_upstream: string): Status {
+    return Status.NOT_FOUND;
+  }
+
+  /** As foreign functions ask for it. */
+  connectTo(upstream: string): Status {
+    if (this.state.capabilities.upstreams.includes(upstream)) return this.connectStreamTo(upstream);
+    this.state.deniedUpstream(upstream);
+    return Status.BAD_ARGUMENT;
+  }
+
   #mayShare(): boolean {
     if (this.state.capabilities.sharedData) return true;
     this.state.denied('shared data and queues', 'capabilities: {sharedData: true}');
@@ -149,6 +161,10 @@ class ContextCaller implements ForeignCaller {
 
   setProperty(path: string, value: Buffer): Status {
     return this.#context.setProperty(path, value);
+  }
+
+  connectTo(upstream: string): Status {
+    return this.#context.connectTo(upstream);
   }
 
   callBack(functionId: number, args: Buffer): void {

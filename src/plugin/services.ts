@@ -96,6 +96,11 @@ export interface ForeignCaller {
   /** As proxy_set_property. */
   setProperty(path: string, value: Buffer): Status;
   /**
+   * A TCP connection that is not connected yet goes to that upstream, if the filter was granted it. BAD_ARGUMENT: it was
+   * not. NOT_FOUND: there is no such connection.
+   */
+  connectTo(upstream: string): Status;
+  /**
    * Calls proxy_on_foreign_function of the filter's root context, once no guest is on the stack; nothing when that has
    * ended by then. May be kept and called later.
    */

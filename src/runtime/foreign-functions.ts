@@ -13,6 +13,12 @@ const KEY_PEM = 5;
 const RESULT = 1;
 const ERROR = 2;
 
+/** The same of SetEnvoyFilterStateArguments. */
+const STATE = 1;
+const VALUE = 2;
+/** What Envoy's tcp_proxy asks for the upstream. */
+const TCP_UPSTREAM = 'envoy.tcp_proxy.cluster';
+
 const HASHES: ReadonlySet<string> = new Set(['sha1', 'sha224', 'sha256', 'sha384', 'sha512']);
 const NOTHING = Buffer.alloc(0);
 
@@ -87,10 +93,20 @@ const verifySignature: ForeignFunction = args => {
   }
 };
 
+/** Only the state that chooses the upstream of a TCP connection; NOT_FOUND for others, as Envoy for names it doesn't know. */
+const setEnvoyFilterState: ForeignFunction = (args, caller) => {
+  const message = fields(args);
+  if (message === undefined) return Status.BAD_ARGUMENT;
+  if (message.get(STATE)?.toString() !== TCP_UPSTREAM) return Status.NOT_FOUND;
+  const status = caller.connectTo((message.get(VALUE) ?? NOTHING).toString());
+  return status === Status.OK ? NOTHING : status;
+};
+
 /** Foreign functions that come with Weir: of Envoy's those that have a meaning here, with its arguments and results. */
 export const FOREIGN_FUNCTIONS: ReadonlyMap<string, ForeignFunction> = new Map([
   ['compress', compress],
   ['uncompress', uncompress],
   ['clear_route_cache', clearRouteCache],
   ['verify_signature', verifySignature],
+  ['set_envoy_filter_state', setEnvoyFilterState],
 ]);

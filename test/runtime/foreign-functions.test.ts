@@ -9,8 +9,13 @@ import type { ForeignCaller, ForeignFunction } from '../../src/plugin/services.t
 import { FOREIGN_FUNCTIONS } from '../../src/runtime/foreign-functions.ts';
 import { stateServices } from '../../src/runtime/shared-state.ts';
 
-function caller(maxBytes = 1000): ForeignCaller & { cleared: number } {
+function caller(maxBytes = 1000): ForeignCaller & { cleared: number; connected: string[] } {
   return {
+    connected: [],
+    connectTo(upstream) {
+      this.connected.push(upstream);
+      return upstream === 'granted' ? Status.OK : Status.BAD_ARGUMENT;
+    },
     filter: 'f',
     maxBytes,
     cleared: 0,
@@ -114,4 +119,21 @@ test('verify_signature: no message, and a key that signs otherwise', () => {
   const der = publicKey.export({ type: 'spki', format: 'der' });
   const result = call('verify_signature', message({ 1: 'sha256', 2: der, 3: 'x', 4: 'y' }));
   assert.equal(verified(result), 'the key can not verify this');
+});
+
+test('set_envoy_filter_state chooses the upstream of a TCP connection, and knows nothing else', () => {
+  const by = caller();
+  const set = (args: Uint8Array | string) => {
+    const result = call('set_envoy_filter_state', args, by);
+    return typeof result === 'number' ? result : String(result);
+  };
+  const cluster = 'envoy.tcp_proxy.cluster';
+  assert.equal(set(message({ 1: cluster, 2: 'granted' })), '');
+  assert.equal(set(message({ 1: cluster, 2: 'other' })), Status.BAD_ARGUMENT);
+  assert.equal(set(message({ 1: cluster })), Status.BAD_ARGUMENT);
+  assert.deepEqual(by.connected, ['granted', 'other', '']);
+  assert.equal(set(message({ 1: 'envoy.network.upstream_server_name', 2: 'granted' })), Status.NOT_FOUND);
+  assert.equal(set(''), Status.NOT_FOUND);
+  assert.equal(set('\x0a\x7f'), Status.BAD_ARGUMENT);
+  assert.equal(by.connected.length, 3);
 });

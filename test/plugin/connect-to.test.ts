@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Status } from '../../src/abi/types.ts';
+import { NO_CAPABILITIES } from '../../src/plugin/capabilities.ts';
+import { rig } from '../support/guest.ts';
+import { Drive } from '../support/guest-exchange.ts';
+import { FakeServices } from '../support/services.ts';
+
+test('a foreign function sends a connection only to upstreams that were granted; requests are none', async () => {
+  const services = new FakeServices(
+    new Map([['connect_to', (args, by) => by.connectTo(args.toString()) || Buffer.alloc(0)]]),
+  );
+  const statuses: number[] = [];
+  const r = await rig(
+    {
+      proxy_on_request_headers: p => {
+        for (const name of ['granted', 'other'])
+          statuses.push(
+            p.call('proxy_call_foreign_function', ...p.put('connect_to'), ...p.put(name), 32, 36),
+          );
+      },
+    },
+    {},
+    undefined,
+    services,
+  );
+  const plugin = r.start({ capabilities: { ...NO_CAPABILITIES, upstreams: ['granted'] } });
+  new Drive(r.chain(plugin)).headers(true).finish();
+  assert.deepEqual(statuses, [Status.NOT_FOUND, Status.BAD_ARGUMENT]);
+  assert.equal(r.log.texts.filter(text => /denied/.test(text)).length, 1);
+  plugin.close();
+});
