@@ -24,6 +24,7 @@ export type ErrorCode =
   | 'UPSTREAM_RESET'
   | 'UPSTREAM_PROTOCOL'
   | 'LISTEN_FAILED'
+  | 'WORKER_FAILED'
   | 'BENCH_FAILED'
   | 'BENCH_REPORT_INVALID';
 

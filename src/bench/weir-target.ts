@@ -60,7 +60,9 @@ function prepared(config: WeirConfig, target: WeirTarget, url: string): WeirConf
       realUpstreams ? upstream : redirected(upstream, url),
     ]),
   );
-  return { ...config, listeners, upstreams, admin: undefined };
+  // One thread, unless somebody wants to know what several do: the machine's cores are for the generator, too.
+  const workers = config.workers === 'auto' ? 1 : config.workers;
+  return { ...config, listeners, upstreams, workers, admin: undefined };
 }
 
 serveTarget(async (upstream, input) => {

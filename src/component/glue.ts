@@ -62,10 +62,20 @@ function expression(glue: string): string {
   return `(function(globalThis,console,FinalizationRegistry,${Object.keys(COUNTED).join()}){${body}\n;return instantiate})`;
 }
 
+/** Loaded code as it goes to another thread. */
+export interface PostedGlue {
+  readonly expression: string;
+  readonly waits: boolean;
+  readonly code: Uint8Array;
+}
+
 /** jco's code, loaded: once per component, since every load costs memory. */
 export class Glue {
   readonly instantiate: Instantiate;
   readonly #script: Script;
+  /** V8 holds on to the same string. */
+  readonly #expression: string;
+  readonly #waits: boolean;
   /** False: V8 compiled it from the text, since what was kept was of no use to it. */
   readonly fromCode: boolean;
 
@@ -74,10 +84,12 @@ export class Glue {
    * in an earlier process.
    * @throws ModuleError MODULE_UNSUPPORTED
    */
-  constructor(glue: string, waits: boolean, code?: Uint8Array) {
+  constructor(glue: string | PostedGlue, waits: boolean, code?: Uint8Array) {
+    this.#expression = typeof glue === 'string' ? expression(glue) : glue.expression;
+    this.#waits = waits;
     try {
       const cached = code === undefined || code.length === 0 ? {} : { cachedData: Buffer.from(code) };
-      this.#script = new Script(expression(glue), { filename: FILE, ...cached });
+      this.#script = new Script(this.#expression, { filename: FILE, ...cached });
       this.fromCode = this.#script.cachedDataRejected === false;
       const load = this.#script.runInThisContext() as (...globals: readonly unknown[]) => Instantiate;
       this.instantiate = load(
@@ -95,6 +107,15 @@ export class Glue {
         },
       );
     }
+  }
+
+  /** From another thread. @throws ModuleError MODULE_UNSUPPORTED */
+  static received(glue: PostedGlue): Glue {
+    return new Glue(glue, glue.waits, glue.code);
+  }
+
+  posted(): PostedGlue {
+    return { expression: this.#expression, waits: this.#waits, code: this.code() };
   }
 
   /** What V8 compiled so far, for a later process. */

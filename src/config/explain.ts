@@ -117,7 +117,6 @@ const kindNames: Readonly<Record<string, string>> = {
   array: 'a list',
   object: 'a mapping',
   record: 'a mapping',
-  literal: 'true',
 };
 
 /** What the schema expects at `path`: `a string or a mapping`. */
@@ -130,7 +129,9 @@ function kinds(path: readonly PathKey[]): string {
 }
 
 function kindOf(schema: $ZodType): string {
-  return kindNames[(unwrap(schema)._zod.def as { type: string }).type] ?? 'something else';
+  const { def } = unwrap(schema)._zod;
+  if (def.type === 'literal') return def.values.join(' or ');
+  return kindNames[def.type] ?? 'something else';
 }
 
 function remedyAt(path: readonly PathKey[]): string {

@@ -51,6 +51,7 @@ export function resolveConfig(
         timeout: ms(sharedData.redis.timeout),
       },
     },
+    workers: input.workers,
     modules: {
       cache: {
         maxModules: modules.cache.maxModules,

@@ -14,7 +14,6 @@ import { builtinEndpoints, parseAddress, parseEndpoint, sha256Pattern } from './
 
 /** Keys whose feature is designed but not built: refused by name, so that nobody believes they work. */
 export const notImplemented: Readonly<Record<string, string>> = {
-  workers: 'worker threads',
   'upstreams.*.tls': 'TLS to upstreams',
   'listeners.*.tls': 'TLS on listeners',
 };
@@ -205,6 +204,11 @@ export const configSchema = z
     }).default({}),
     services,
     sharedData,
+    workers: documented(z.union([z.literal('auto'), z.int().min(1).max(255)]), {
+      description:
+        'Threads that serve, each with its own VMs and connections to upstreams. auto: one per core; 1: everything in the main thread.',
+      remedy: 'auto, or a whole number from 1 to 255',
+    }).default('auto'),
     modules: documented(
       z.strictObject({
         cache: documented(

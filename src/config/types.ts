@@ -14,6 +14,8 @@ export interface WeirConfig {
   /** Filters that work without requests. */
   readonly services: readonly ServiceConfig[];
   readonly sharedData: SharedDataConfig;
+  /** Threads that serve; auto: one per core, where they can share a port. */
+  readonly workers: number | 'auto';
   readonly modules: ModulesConfig;
   /** Undefined: no admin listener. */
   readonly admin: AdminConfig | undefined;

@@ -82,7 +82,7 @@ export async function readModule(path: string, most = Number.POSITIVE_INFINITY):
   }
 }
 
-/** What a cache did since it was made. */
+/** What a cache did since it was made; who waits for another's compilation hits. */
 export interface ModuleCacheStats {
   hits: number;
   misses: number;
@@ -149,13 +149,21 @@ export class ModuleCache<C extends CompiledCode = CompiledModule> {
       this.stats.hits++;
       return kept;
     }
-    this.stats.misses++;
     const source: Source = { bytes, hash, limits, plugs, key };
     return this.#fetch(key, () => this.#make(source, this.#artefacts));
   }
 
   async #fetch(key: string, make: () => Promise<C>): Promise<C> {
-    const module = (await this.#cache.fetch(key, { context: make })) ?? (await this.#timed(make));
+    let made = false;
+    const context = () => {
+      made = true;
+      this.stats.misses++;
+      return make();
+    };
+    const fetched = this.#cache.fetch(key, { context });
+    // Another caller's compilation is under way.
+    if (!made) this.stats.hits++;
+    const module = (await fetched) ?? (await this.#timed(make));
     // What is kept of modules that aren't compiled now has the room that the compiled ones leave.
     this.#artefacts.trim(this.#maxBytes - this.#cache.calculatedSize);
     return module;
@@ -192,7 +200,6 @@ export class ModuleCache<C extends CompiledCode = CompiledModule> {
     }
     const make = this.#again(hash, limits, this.#artefacts);
     if (make === undefined) return undefined;
-    this.stats.misses++;
     return this.#fetch(key, make);
   }
 

@@ -1,8 +1,10 @@
 import { type CompiledComponent, compileComponent } from '../component/compile.ts';
+import { Glue } from '../component/glue.ts';
 import type { Interrupter } from '../engine/interrupt/interrupter.ts';
 import type { CompiledComponentFilter } from './compile.ts';
 import { type ComponentLinkage, ComponentSpec, linkComponent } from './component-spec.ts';
 import type { PluginOptions } from './plugin.ts';
+import type { PostedComponent } from './posted.ts';
 import type { PluginState } from './state.ts';
 import type { Upstreams } from './upstreams.ts';
 import type { VmSpec } from './vm.ts';
@@ -11,6 +13,8 @@ import { WasiHttpPlugin } from './wasi-http-plugin.ts';
 /** All that is needed to run components: loaded with the first one. */
 export interface ComponentHost {
   readonly compile: typeof compileComponent;
+  /** One that another thread compiled. @throws ModuleError */
+  receive(posted: PostedComponent): CompiledComponent;
   /** `straight: false`: all calls go through jco's glue. @throws ModuleError MODULE_NOT_GRANTED */
   spec(compiled: CompiledComponent, options: PluginOptions, straight: boolean): VmSpec;
   /** One whose world is `http`. @throws ModuleError MODULE_NOT_GRANTED */
@@ -36,6 +40,11 @@ function linkageOf(compiled: CompiledComponent): ComponentLinkage {
 
 export const COMPONENTS: ComponentHost = {
   compile: compileComponent,
+
+  receive: posted => ({
+    ...posted,
+    parts: posted.parts.map(part => ({ ...part, glue: Glue.received(part.glue) })),
+  }),
 
   spec(compiled, options, straight) {
     const linkage = straight ? linkageOf(compiled) : linkComponent(compiled, false);

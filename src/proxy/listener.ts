@@ -2,11 +2,11 @@ import type { IncomingMessage, Server, ServerOptions, ServerResponse } from 'nod
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { ListenerConfig, ServerLimits } from '../config/types.ts';
-import { WeirError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { RequestHeaders } from '../message/headers.ts';
 import { ClientConnection } from './client-connection.ts';
 import { type ExchangeContext, HttpExchange } from './exchange.ts';
+import { listenError } from './listen-error.ts';
 import { http } from './node-http.ts';
 import { clientErrorStatus, refuse, refuseConnection } from './refusal.ts';
 import { RequestCounts } from './request-counts.ts';
@@ -250,19 +250,4 @@ const NOT_CARRIED = /(^|[\s,])(h2c?|https?|tls)\b/i;
 function upgradeOf({ headers }: IncomingMessage): string {
   const { upgrade = '', 'content-length': length = '0', 'transfer-encoding': coding } = headers;
   return length === '0' && coding === undefined && !NOT_CARRIED.test(upgrade) ? upgrade : '';
-}
-
-/** A WeirError LISTEN_FAILED that says what to do. */
-export function listenError(config: ListenerConfig, error: NodeJS.ErrnoException): WeirError {
-  const { name, host, port } = config;
-  const remedy: Record<string, string> = {
-    EADDRINUSE: 'another process listens there: stop it, or choose another port',
-    EACCES: 'ports below 1024 need privileges: choose a higher one, or grant CAP_NET_BIND_SERVICE',
-    EADDRNOTAVAIL: 'no interface has this address: use one of this machine, 127.0.0.1 or 0.0.0.0',
-    ENOTFOUND: 'the host name has no address: use an IP address',
-  };
-  const hint = remedy[error.code ?? ''] ?? 'check the address';
-  return new WeirError('LISTEN_FAILED', `${name}: can't listen on ${host}:${port}: ${error.code} (${hint})`, {
-    cause: error,
-  });
 }

@@ -1,5 +1,6 @@
 import type { WeirConfig } from '../config/types.ts';
 import type { Log } from '../log.ts';
+import { workerCount } from './workers/count.ts';
 
 /** A proxy that serves. */
 export interface RunningWeir {
@@ -22,10 +23,15 @@ export function urlOf(host: string, port: number): string {
 
 /**
  * Loads and starts every filter that a route uses, then listens: a process never serves with half its filters.
- * @throws StartError with every filter's fault; WeirError LISTEN_FAILED. Nothing stays open then.
+ * @throws StartError with every filter's fault; WeirError LISTEN_FAILED, WORKER_FAILED. Nothing stays open then.
  */
 export async function startWeir(config: WeirConfig, log: Log): Promise<RunningWeir> {
+  const count = await workerCount(config.workers, log);
   // What serves isn't loaded where others serve.
+  if (count > 1) {
+    const { startWorkers } = await import('./workers/workers.ts');
+    return startWorkers(config, log, { count });
+  }
   const { startAlone } = await import('./alone.ts');
   return startAlone(config, log);
 }

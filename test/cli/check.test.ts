@@ -125,12 +125,12 @@ test('faults, as JSON', async () => {
 test('every fault of a configuration, one per line, on stderr', async () => {
   const path = file(
     'wrong.yaml',
-    `workers: 2\nlog: {level: warning}\nfilters: {f: {module: none.wasm}}${rest}`,
+    `workers: 1.5\nlog: {level: warning}\nfilters: {f: {module: none.wasm}}${rest}`,
   );
   const { code, stdout, stderr } = await weir(['check', path]);
   assert.deepEqual({ code, stdout }, { code: 1, stdout: '' });
   assert.deepEqual(stderr.split('\n'), [
-    `${path}:1:1: workers: worker threads: not implemented yet (remove this key)`,
+    `${path}:1:10: workers: expected auto or a whole number, got the number 1.5 (auto, or a whole number from 1 to 255)`,
     `${path}:2:14: log.level: "warning" is not a choice (did you mean warn? trace, debug, info, warn, error or fatal)`,
     `${path}:3:23: filters.f.module: ${folder}/none.wasm does not exist (a path to a .wasm file, relative to this file)`,
     '',

@@ -29,7 +29,7 @@ const keys: readonly [string, string, string[]][] = [
     'an empty key',
     around('"": 1'),
     [
-      '1:1: [""]: unknown key (known here: listeners, upstreams, filters, services, sharedData, modules, admin, server, log, shutdown)',
+      '1:1: [""]: unknown key (known here: listeners, upstreams, filters, services, sharedData, workers, modules, admin, server, log, shutdown)',
     ],
   ],
   [
@@ -44,10 +44,10 @@ const keys: readonly [string, string, string[]][] = [
   ],
   [
     'several faults, in file order',
-    around('log: {level: loud}\nworkers: 2\nshutdown: {drain: soon}'),
+    around('log: {level: loud}\nworkers: 0\nshutdown: {drain: soon}'),
     [
       '1:14: log.level: "loud" is not a choice (trace, debug, info, warn, error or fatal)',
-      '2:1: workers: worker threads: not implemented yet (remove this key)',
+      '2:10: workers: the number 0 is out of range (auto, or a whole number from 1 to 255)',
       '3:19: shutdown.drain: "soon" is not a duration (a number from 0s to 24h with its unit (ms, s, m or h), for example "10s")',
     ],
   ],
@@ -65,11 +65,6 @@ for (const [name, text, expected] of keys) {
 }
 
 const notImplemented: readonly [string, string, string[]][] = [
-  [
-    'workers',
-    around('workers: auto'),
-    ['1:1: workers: worker threads: not implemented yet (remove this key)'],
-  ],
   [
     'tls',
     around('listeners: [{address: ":1", tls: {}, routes: [{upstream: app}]}]'),

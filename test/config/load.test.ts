@@ -22,6 +22,7 @@ test('a minimal configuration has every default', () => {
     connections: 256,
   });
   assert.equal(config.filters.size, 0);
+  assert.equal(config.workers, 'auto');
   assert.deepEqual(config.modules, {
     cache: { maxModules: 64, maxBytes: 256 * 1024 * 1024, maxVms: 256 },
     directory: undefined,

@@ -7,6 +7,7 @@ import { get, header } from '../support/raw-client.ts';
 import { ROOT } from '../support/weir.ts';
 
 const YAML = `
+workers: 1
 listeners: [{address: "127.0.0.1:0", routes: [{upstream: app, filters: [f]}]}]
 upstreams: {app: {endpoints: ["builtin:echo"]}}
 filters: {f: {module: filters/c/security-headers/security-headers.wasm}}

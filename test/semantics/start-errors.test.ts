@@ -214,6 +214,7 @@ function configuration(names: readonly string[], port = 0): { text: string; file
     `listeners: [{address: "127.0.0.1:${port}", routes: [${route}]}]`,
     'upstreams: {app: {endpoints: ["builtin:echo"]}}',
     'modules: {cache: {directory: false}}',
+    'workers: 1',
   ];
   return { text: `${text.join('\n')}\n`, file: join(folder, 'weir.yaml') };
 }
@@ -267,7 +268,7 @@ describe('a filter that cannot start: a one-line error with place, name and reas
     t.after(() => server.close());
     const { port } = server.address() as { port: number };
     writeFileSync(join(folder, 'probe.wasm'), PROBE);
-    const text = `filters: {a: {module: probe.wasm}}\nlisteners: [{address: "127.0.0.1:${port}", routes: [{upstream: app, filters: [a]}]}]\nupstreams: {app: {endpoints: ["builtin:echo"]}}\n`;
+    const text = `workers: 1\nfilters: {a: {module: probe.wasm}}\nlisteners: [{address: "127.0.0.1:${port}", routes: [{upstream: app, filters: [a]}]}]\nupstreams: {app: {endpoints: ["builtin:echo"]}}\n`;
     const log = new MemoryLog();
     await assert.rejects(startWeir(loadConfigText(text, join(folder, 'weir.yaml')), log), {
       code: 'LISTEN_FAILED',

@@ -27,6 +27,8 @@ export interface WeirOptions {
   readonly maxHeaderSize?: string;
   readonly modules?: ConfigInput['modules'];
   readonly services?: ConfigInput['services'];
+  /** Default: 1, everything in this thread. */
+  readonly workers?: number;
 }
 
 /** A configuration as a user would have it, through the same door. Its file would stand in the repository. */
@@ -49,6 +51,7 @@ export function weirConfig(options: WeirOptions): WeirConfig {
     ),
     filters,
     services: options.services ?? [],
+    workers: options.workers ?? 1,
     modules: options.modules ?? { cache: { directory: false } },
     server: { maxHeaderSize: options.maxHeaderSize ?? '512KiB' },
     shutdown: { drain: '0s' },
