@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { generateKeyPairSync, sign } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify } from 'node:crypto';
 import { test } from 'node:test';
-import { deflateSync } from 'node:zlib';
+import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { Status } from '../../src/abi/types.ts';
 import { NO_SERVICES } from '../../src/plugin/no-services.ts';
@@ -136,4 +136,120 @@ test('set_envoy_filter_state chooses the upstream of a TCP connection, and knows
   assert.equal(set(''), Status.NOT_FOUND);
   assert.equal(set('\x0a\x7f'), Status.BAD_ARGUMENT);
   assert.equal(by.connected.length, 3);
+});
+
+/** A SignResult. */
+function signed(result: Buffer | Status): Buffer | string | Status {
+  if (typeof result === 'number') return result;
+  const reader = new BinaryReader(result);
+  const [field] = reader.tag();
+  if (field === 3) return reader.string();
+  assert.equal(reader.bool(), true);
+  assert.equal(reader.tag()[0], 2);
+  return Buffer.from(reader.bytes());
+}
+
+for (const [kind, pair] of [
+  ['RSA', generateKeyPairSync('rsa', { modulusLength: 2048 })],
+  ['ECDSA', generateKeyPairSync('ec', { namedCurve: 'secp384r1' })],
+] as const) {
+  test(`sign: ${kind}, what verify_signature takes`, () => {
+    const der = pair.privateKey.export({ type: 'pkcs8', format: 'der' });
+    const pem = pair.privateKey.export({ type: 'pkcs8', format: 'pem' });
+    const ask = (fields: Readonly<Record<number, string | Uint8Array>>) =>
+      signed(call('sign', message({ 1: 'sha384', 3: 'text', ...fields })));
+    for (const key of [{ 2: der }, { 4: pem }]) {
+      const signature = ask(key) as Buffer;
+      assert.ok(verify('sha384', Buffer.from('text'), pair.publicKey, signature));
+      const publicKey = pair.publicKey.export({ type: 'spki', format: 'der' });
+      const check = { 1: 'sha384', 2: publicKey, 3: signature, 4: 'text' };
+      assert.equal(verified(call('verify_signature', message(check))), 'ok');
+    }
+    assert.equal(ask({ 2: der, 1: 'md5' }), 'md5 is not supported');
+    assert.equal(ask({}), Status.BAD_ARGUMENT);
+    assert.equal(ask({ 2: der, 4: pem }), Status.BAD_ARGUMENT);
+    // A public key does not sign, and no error says what was in a key.
+    const publicDer = pair.publicKey.export({ type: 'spki', format: 'der' });
+    assert.equal(ask({ 2: publicDer }), Status.BAD_ARGUMENT);
+  });
+}
+
+test('keys that would hold everybody up are not used', () => {
+  const number = (bytes: number) => Buffer.alloc(bytes, 0xff).toString('base64url');
+  const half = number(257);
+  const open = { kty: 'RSA', n: number(513), e: 'AQAB' };
+  const whole = { ...open, d: number(513), p: half, q: half, dp: half, dq: half, qi: half };
+  const pem = createPublicKey({ key: open, format: 'jwk' }).export({ type: 'spki', format: 'pem' });
+  const arguments_ = { 1: 'sha256', 3: 'signature', 4: 'text', 5: pem };
+  assert.equal(verified(call('verify_signature', message(arguments_))), 'the key can not verify this');
+  const secret = createPrivateKey({ key: whole, format: 'jwk' }).export({ type: 'pkcs8', format: 'pem' });
+  assert.equal(
+    signed(call('sign', message({ 1: 'sha256', 3: 'x', 4: secret }))),
+    'the key can not sign this',
+  );
+  const padded = `${'# \n'.repeat(3000)}${pem}`;
+  assert.equal(call('verify_signature', message({ ...arguments_, 5: padded })), Status.BAD_ARGUMENT);
+});
+
+test('a key that wants a password is none, and nobody is asked for it', () => {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
+  const options = { type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'p' } as const;
+  const encrypted = privateKey.export(options);
+  assert.equal(call('sign', message({ 1: 'sha256', 3: 'x', 4: encrypted })), Status.BAD_ARGUMENT);
+});
+
+test('garbage in place of a message: an answer at once, and no exception', () => {
+  const groups = Buffer.alloc(1024 * 1024, 0x0b);
+  const halves = Buffer.concat([Buffer.from([0x0a, 0x05]), Buffer.from('abc')]);
+  const lies = Buffer.from('0affffffff0f', 'hex');
+  const endless = Buffer.alloc(64, 0xff);
+  const zero = Buffer.alloc(1000);
+  for (const name of ['verify_signature', 'sign', 'declare_property']) {
+    for (const bytes of [groups, halves, lies, endless, zero])
+      assert.equal(call(name, bytes, caller(2 ** 20)), Status.BAD_ARGUMENT, name);
+    // All bytes there are, one, two and three at a time.
+    for (let i = 0; i < 2000; i++) {
+      const bytes = Buffer.from([(i * 7919) & 255, (i >> 4) & 255, (i * 31) & 255].slice(0, 1 + (i % 3)));
+      const result = call(name, bytes);
+      assert.ok(typeof result === 'number' || name === 'declare_property');
+    }
+  }
+  const long = call('verify_signature', message({ 1: 'x'.repeat(100_000), 2: rsaKey() }));
+  assert.equal(verified(long), `${'x'.repeat(32)} is not supported`);
+});
+
+const rsaKey = () =>
+  generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey.export({ type: 'spki', format: 'der' });
+
+test('bombs: what unpacks to more than is allowed costs no more memory than that', () => {
+  const bomb = deflateSync(Buffer.alloc(64 * 1024 * 1024));
+  const before = process.memoryUsage().arrayBuffers;
+  assert.equal(call('uncompress', bomb, caller(1024 * 1024)), Status.BAD_ARGUMENT);
+  assert.ok(process.memoryUsage().arrayBuffers - before < 8 * 1024 * 1024);
+  // Layers are the guest's to unpack one after the other.
+  const layers = deflateSync(deflateSync(Buffer.alloc(1000)));
+  assert.equal(call('uncompress', call('uncompress', layers) as Buffer).toString(), '\0'.repeat(1000));
+});
+
+test("uncompress takes zlib's format only, and no dictionary", () => {
+  for (const bytes of [
+    gzipSync('a'),
+    deflateRawSync('a'),
+    deflateSync('a', { dictionary: Buffer.from('a') }),
+  ])
+    assert.equal(call('uncompress', bytes), Status.SERIALIZATION_FAILURE);
+});
+
+test('declare_property: what properties are anyhow', () => {
+  const declare = (name: string, readOnly: boolean, span: number, type = 1) => {
+    const writer = new BinaryWriter().tag(1, WireType.LengthDelimited).string(name);
+    writer.tag(2, WireType.Varint).bool(readOnly).tag(3, WireType.Varint).int32(type);
+    const result = call('declare_property', writer.tag(5, WireType.Varint).int32(span).finish());
+    return typeof result === 'number' ? result : result.length;
+  };
+  assert.deepEqual([declare('mine', false, 0), declare('mine', false, 1)], [0, 0]);
+  assert.equal(declare('mine', true, 0), Status.UNIMPLEMENTED);
+  assert.equal(declare('mine', false, 2), Status.UNIMPLEMENTED);
+  assert.equal(declare('', false, 0), Status.BAD_ARGUMENT);
+  assert.equal(call('declare_property', ''), Status.BAD_ARGUMENT);
 });

@@ -119,7 +119,7 @@ export class RedisStore implements SharedStore {
   }
 
   resolveQueue(scope: string, name: string): number {
-    return (this.#ask({ op: 'resolve', scope, name }) ?? 0) as number;
+    return (this.#ask({ op: 'resolve', scope, name }) ?? -1) as number;
   }
 
   enqueue(queue: number, value: Uint8Array, maxLength: number): StoreStatus {
