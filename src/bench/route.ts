@@ -1,11 +1,11 @@
-import type { ListenerConfig, RouteConfig, WeirConfig } from '../config/types.ts';
+import type { HttpListenerConfig, RouteConfig, WeirConfig } from '../config/types.ts';
 import { WeirError } from '../errors.ts';
 import { RequestHeaders } from '../message/headers.ts';
 import { Router } from '../proxy/router.ts';
 import type { Load } from './messages.ts';
 
 export interface FoundRoute {
-  readonly listener: ListenerConfig;
+  readonly listener: HttpListenerConfig;
   readonly route: RouteConfig;
 }
 
@@ -14,19 +14,20 @@ export function routeOf(config: WeirConfig, { method = 'GET', path, headers = {}
   const fields = Object.entries(headers);
   const host = fields.find(([name]) => name.toLowerCase() === 'host')?.[1] ?? '127.0.0.1';
   const request = new RequestHeaders(method, path, host, 'http', fields.flat());
-  for (const listener of config.listeners) {
+  const listeners = config.listeners.filter(listener => listener.protocol === 'http');
+  for (const listener of listeners) {
     const router = new Router(listener.routes.map(route => ({ config: route })));
     const route = router.match(request)?.config;
     if (route !== undefined) return { listener, route };
   }
-  const routes = config.listeners.flatMap(listed).join('; ');
+  const routes = listeners.flatMap(listed).join('; ');
   throw new WeirError(
     'BENCH_FAILED',
     `${config.file}: no route takes ${method} ${path}; --route, --method and --header say what is sent. There are: ${routes}`,
   );
 }
 
-function listed({ routes }: ListenerConfig): string[] {
+function listed({ routes }: HttpListenerConfig): string[] {
   return routes.map(({ name, match }) => {
     const { path, methods, host, headers } = match;
     const wanted = [

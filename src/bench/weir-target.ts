@@ -43,7 +43,9 @@ function redirected(upstream: UpstreamConfig, url: string): UpstreamConfig {
 
 function prepared(config: WeirConfig, target: WeirTarget, url: string): WeirConfig {
   const { listener: place, route: name, filters: count, only, realUpstreams = false } = target;
-  const measured = config.listeners.filter(listener => place === undefined || listener.name === place);
+  const measured = config.listeners
+    .filter(listener => listener.protocol === 'http')
+    .filter(listener => place === undefined || listener.name === place);
   const listeners = measured.map(listener => ({
     ...listener,
     host: '127.0.0.1',

@@ -1,61 +1,61 @@
 import type { Direction, FilterContext, LocalResponse } from '../plugin/types.ts';
 
-interface Resume {
-  readonly context: FilterContext;
+interface Resume<C> {
+  readonly context: C;
   readonly direction: Direction;
 }
 
 /** What had been asked for at some time. */
-export interface Mark {
+export interface Mark<C = FilterContext> {
   readonly closing: boolean;
-  readonly local: Asked['local'];
-  readonly resumes: readonly Resume[];
+  readonly local: Asked<C>['local'];
+  readonly resumes: readonly Resume<C>[];
 }
 
 /** What filters asked of a stream inside hostcalls; carried out when the guest has returned. */
-export class Asked {
+export class Asked<C = FilterContext> {
   closing = false;
-  local: { readonly by: FilterContext; readonly response: LocalResponse } | undefined;
+  local: { readonly by: C; readonly response: LocalResponse } | undefined;
   /** Somebody is going to look at this. */
   scheduled = false;
-  #resumes: Resume[] = [];
-  #releases: FilterContext[] = [];
+  #resumes: Resume<C>[] = [];
+  #releases: C[] = [];
 
   /** The stream must leave the course it is on before anything else happens. */
   get urgent(): boolean {
     return this.closing || this.local !== undefined;
   }
 
-  resume(context: FilterContext, direction: Direction): void {
+  resume(context: C, direction: Direction): void {
     this.#resumes.push({ context, direction });
   }
 
-  nextResume(): Resume | undefined {
+  nextResume(): Resume<C> | undefined {
     return this.#resumes.shift();
   }
 
   /** A resume asked for before is not for the stop that a callback may bring next. */
-  forgetResumes(context: FilterContext, direction: Direction): void {
+  forgetResumes(context: C, direction: Direction): void {
     this.#resumes = this.#resumes.filter(r => r.context !== context || r.direction !== direction);
   }
 
-  mark(): Mark {
+  mark(): Mark<C> {
     return { closing: this.closing, local: this.local, resumes: [...this.#resumes] };
   }
 
   /** Forgets what was asked for since then; undefined: since ever. */
-  forgetSince(mark: Mark | undefined): void {
+  forgetSince(mark: Mark<C> | undefined): void {
     this.closing = mark?.closing ?? false;
     this.local = mark?.local;
     this.#resumes = [...(mark?.resumes ?? [])];
   }
 
   /** That filter is dead: what it has stopped must go on. */
-  release(context: FilterContext): void {
+  release(context: C): void {
     this.#releases.push(context);
   }
 
-  nextRelease(): FilterContext | undefined {
+  nextRelease(): C | undefined {
     return this.#releases.shift();
   }
 }

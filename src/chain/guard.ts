@@ -211,7 +211,7 @@ export class Guard {
 }
 
 /** True for what a filter does, with our own state whole; not for faults of ours. */
-function skippable(error: unknown): boolean {
+export function skippable(error: unknown): boolean {
   if (error instanceof GuestError) return error.hostState === 'whole';
   return error instanceof PluginError || error instanceof ModuleError;
 }

@@ -88,7 +88,10 @@ function linesOf(log: ErrorLines): (filter: string, message: string) => string[]
 }
 
 function counts({ listeners, filters }: WeirConfig): string {
-  const routes = listeners.reduce((sum, listener) => sum + listener.routes.length, 0);
+  const routes = listeners.reduce(
+    (sum, listener) => sum + (listener.protocol === 'http' ? listener.routes.length : 0),
+    0,
+  );
   const several = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
   const parts = [
     several(listeners.length, 'listener'),

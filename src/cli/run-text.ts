@@ -28,15 +28,21 @@ export function runText(config: WeirConfig, weir: Bound, version: string): strin
   return `${lines.join('\n')}`;
 }
 
-function routeLines({ routes }: ListenerConfig, config: WeirConfig): string[] {
+function routeLines(listener: ListenerConfig, config: WeirConfig): string[] {
+  if (listener.protocol === 'tcp') return [`  ${wayText(listener, config)}`];
+  const { routes } = listener;
   const matches = routes.map(matchText);
   const width = Math.max(...matches.map(({ length }) => length));
   return routes.map((route, index) => {
-    const chain = route.filters.map(name => filterText(name, config));
-    const upstream = config.upstreams.get(route.upstream);
-    const way = [...chain, upstream === undefined ? route.upstream : upstreamText(upstream)].join(dim(' → '));
-    return `  ${(matches[index] ?? '').padEnd(width)}  ${way}`;
+    return `  ${(matches[index] ?? '').padEnd(width)}  ${wayText(route, config)}`;
   });
+}
+
+/** The filters and the upstream, of a route or of a TCP listener. */
+function wayText(way: Pick<RouteConfig, 'filters' | 'upstream'>, config: WeirConfig): string {
+  const chain = way.filters.map(name => filterText(name, config));
+  const upstream = config.upstreams.get(way.upstream);
+  return [...chain, upstream === undefined ? way.upstream : upstreamText(upstream)].join(dim(' → '));
 }
 
 function matchText({ match }: RouteConfig): string {
@@ -69,9 +75,10 @@ function upstreamText({ name, endpoints }: UpstreamConfig): string {
 
 /** A curl for the route that takes the plainest request: one with the fewest conditions, and no regular expression. */
 function curlLine(config: WeirConfig, addresses: readonly BoundAddress[]): string {
-  const candidates = addresses.flatMap(({ listener, url }) =>
-    (config.listeners.find(({ name }) => name === listener)?.routes ?? []).map(route => ({ url, route })),
-  );
+  const candidates = addresses.flatMap(({ listener, url }) => {
+    const found = config.listeners.find(({ name }) => name === listener);
+    return found?.protocol === 'http' ? found.routes.map(route => ({ url, route })) : [];
+  });
   const simple = candidates
     .filter(({ route }) => route.match.path?.kind !== 'regex')
     .sort((a, b) => Object.keys(a.route.match).length - Object.keys(b.route.match).length);

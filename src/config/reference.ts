@@ -34,3 +34,17 @@ export function known(
         : `define it under ${kind}s, or use one of: ${[...list].join(', ')}`;
   fault(reference.place, path, `unknown ${kind} ${JSON.stringify(value)}`, remedy);
 }
+
+/** A fault when the name that `owner` has is in `seen`; puts it there. */
+export function uniqueName(
+  owner: Located,
+  path: readonly PathKey[],
+  seen: Map<string, Place>,
+  fault: Fault,
+): void {
+  const name = owner.children.get('name');
+  if (typeof name?.value !== 'string') return;
+  const first = seen.get(name.value);
+  if (first === undefined) seen.set(name.value, name.place);
+  else fault(name.place, [...path, 'name'], `the name is taken on line ${first.line}`, 'choose another name');
+}

@@ -1,11 +1,11 @@
 import type { ConfigIssue } from '../errors.ts';
-import { covers } from './covers.ts';
 import type { Located } from './document.ts';
 import { formatPath, type PathKey } from './path.ts';
-import { entries, type Fault, known, names } from './reference.ts';
+import { entries, type Fault, known, names, uniqueName } from './reference.ts';
 import { checkFilter } from './references-filter.ts';
+import { checkListener } from './references-listener.ts';
 import type { Place } from './types.ts';
-import { parseAddress } from './units.ts';
+import { isTcpEndpoint, parseAddress } from './units.ts';
 
 /**
  * The checks a schema can't make: names that have to exist, addresses that clash, routes nothing reaches, files
@@ -20,6 +20,7 @@ export function checkReferences(root: Located, file: string): ConfigIssue[] {
 
   const upstreams = names(root, 'upstreams');
   const filters = names(root, 'filters');
+  const tcpUpstreams = new Map(entries(root, 'upstreams').flatMap(tcpEndpointOf));
 
   const addresses: { place: Place; host: string; port: number; text: string }[] = [];
   const listenerNames = new Map<string, Place>();
@@ -37,24 +38,7 @@ export function checkReferences(root: Located, file: string): ConfigIssue[] {
         fault(address.place, [...path, 'address'], message, 'use another port, or merge the listeners');
       } else addresses.push({ ...parsed, place: address.place, text: String(address.value) });
     }
-    const routeNames = new Map<string, Place>();
-    const before: [PathKey, Located][] = [];
-    for (const [number, route] of entries(listener, 'routes')) {
-      const at = [...path, 'routes', number];
-      uniqueName(route, at, routeNames, fault);
-      const upstream = route.children.get('upstream');
-      if (upstream !== undefined) known(upstream, [...at, 'upstream'], 'upstream', upstreams, fault);
-      for (const [position, name] of entries(route, 'filters')) {
-        known(name, [...at, 'filters', position], 'filter', filters, fault);
-        if (!routed.has(name.value)) routed.set(name.value, name.place);
-      }
-      const earlier = before.find(([, other]) => covers(matchOf(other), matchOf(route)));
-      if (earlier !== undefined) {
-        const message = `never matches: routes[${earlier[0]}] on line ${earlier[1].place.line} takes every such request`;
-        fault(route.place, at, message, 'put the narrower route first: the first match wins');
-      }
-      before.push([number, route]);
-    }
+    checkListener(listener, path, { upstreams, tcpUpstreams, filters, routed, fault });
   }
   const services = new Map<unknown, Place>();
   for (const [index, service] of entries(root, 'services')) {
@@ -78,12 +62,11 @@ export function checkReferences(root: Located, file: string): ConfigIssue[] {
   return issues;
 }
 
-function uniqueName(owner: Located, path: readonly PathKey[], seen: Map<string, Place>, fault: Fault): void {
-  const name = owner.children.get('name');
-  if (typeof name?.value !== 'string') return;
-  const first = seen.get(name.value);
-  if (first === undefined) seen.set(name.value, name.place);
-  else fault(name.place, [...path, 'name'], `the name is taken on line ${first.line}`, 'choose another name');
+/** The upstream and its first endpoint that speaks no HTTP, if it has one. */
+function tcpEndpointOf([name, upstream]: [PathKey, Located]): [string, string][] {
+  const urls = entries(upstream, 'endpoints').map(([, { value }]) => value);
+  const url = urls.find(each => typeof each === 'string' && isTcpEndpoint(each));
+  return url === undefined ? [] : [[String(name), String(url)]];
 }
 
 interface Address {
@@ -95,15 +78,4 @@ interface Address {
 function clashes(a: Address, b: Address): boolean {
   const everywhere = (host: string): boolean => host === '::' || host === '0.0.0.0';
   return a.port === b.port && (a.host === b.host || everywhere(a.host) || everywhere(b.host));
-}
-
-/** The match as written: an absent one is everything; undefined for one of the wrong shape. */
-function matchOf(route: Located): Readonly<Record<string, unknown>> | undefined {
-  if (!isRecord(route.value)) return undefined;
-  const match = route.value['match'] === undefined ? {} : route.value['match'];
-  return isRecord(match) ? match : undefined;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -23,7 +23,7 @@ import {
 } from './units.ts';
 
 type Listener = ConfigOutput['listeners'][number];
-type Route = Listener['routes'][number];
+type Route = NonNullable<Listener['routes']>[number];
 type Upstream = ConfigOutput['upstreams'][string];
 type Filter = ConfigOutput['filters'][string];
 
@@ -75,7 +75,10 @@ export function resolveConfig(
 function resolveListener(listener: Listener, index: number): ListenerConfig {
   const name = listener.name ?? `listener-${index + 1}`;
   const { host, port } = checked(parseAddress(listener.address));
-  return { name, host, port, routes: listener.routes.map((route, at) => resolveRoute(route, name, at)) };
+  const { protocol, upstream, filters = [] } = listener;
+  if (protocol === 'tcp') return { name, host, port, protocol, upstream: checked(upstream), filters };
+  const routes = checked(listener.routes).map((route, at) => resolveRoute(route, name, at));
+  return { name, host, port, protocol, routes };
 }
 
 function resolveRoute(route: Route, listener: string, index: number): RouteConfig {
@@ -125,8 +128,8 @@ function resolveEndpoint(url: string): EndpointConfig {
   if (builtinEndpoints.includes(url)) {
     return { url, kind: 'builtin', host: url.slice('builtin:'.length), port: 0 };
   }
-  const { host, port } = checked(parseEndpoint(url));
-  return { url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`, kind: 'http', host, port };
+  const { host, port, kind } = checked(parseEndpoint(url));
+  return { url: `${kind}://${host.includes(':') ? `[${host}]` : host}:${port}`, kind, host, port };
 }
 
 /** `file` is what the module's path is relative to. */

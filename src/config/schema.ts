@@ -38,27 +38,29 @@ const metadata = (what: string, property: string) =>
     },
   ).optional();
 
+const upstreamName = (description: string) =>
+  text('a name', value => value !== '', { description, remedy: 'a name from upstreams' });
+
+const filterNames = (description: string) =>
+  documented(
+    z
+      .array(
+        text('a name', value => value !== '', {
+          description: 'Name of a filter.',
+          remedy: 'a name from filters',
+        }),
+      )
+      .max(100, { error: () => 'has more than 100 filters' }),
+    { description, remedy: 'list names from filters, for example [auth, add-header]' },
+  );
+
 const route = documented(
   z.strictObject({
     name: name('route').optional(),
     match: match.optional(),
-    upstream: text('a name', value => value !== '', {
-      description: 'Name of the upstream the request is sent to.',
-      remedy: 'a name from upstreams',
-    }),
-    filters: documented(
-      z
-        .array(
-          text('a name', value => value !== '', {
-            description: 'Name of a filter.',
-            remedy: 'a name from filters',
-          }),
-        )
-        .max(100, { error: () => 'has more than 100 filters' }),
-      {
-        description: 'The filter chain: requests run through it in this order, responses in reverse.',
-        remedy: 'list names from filters, for example [auth, add-header]',
-      },
+    upstream: upstreamName('Name of the upstream the request is sent to.'),
+    filters: filterNames(
+      'The filter chain: requests run through it in this order, responses in reverse.',
     ).default([]),
     metadata: metadata('route', 'route_metadata'),
   }),
@@ -72,15 +74,26 @@ const address = () =>
     examples: ['127.0.0.1:8080', ':8080', '[::1]:8080'],
   });
 
+// What belongs to which protocol is checked in references-listener.ts.
 const listener = documented(
-  z.strictObject({
-    name: name('listener').optional(),
-    address: address(),
-    routes: documented(z.array(route).min(1, { error: () => 'is empty' }), {
-      description: 'Routes in order: the first that matches wins.',
-      remedy: 'list at least one route, for example [{upstream: app}]',
-    }),
-  }),
+  z
+    .strictObject({
+      name: name('listener').optional(),
+      address: address(),
+      protocol: documented(z.enum(['http', 'tcp']), {
+        description: 'http: requests take routes. tcp: connections go to one upstream through one chain.',
+        remedy: 'http or tcp',
+      }).default('http'),
+      routes: documented(z.array(route).min(1, { error: () => 'is empty' }), {
+        description: 'Routes in order: the first that matches wins.',
+        remedy: 'list at least one route, for example [{upstream: app}]',
+      }).optional(),
+      upstream: upstreamName('With protocol tcp: name of the upstream that connections go to.').optional(),
+      filters: filterNames(
+        'With protocol tcp: the filter chain. What the client sends runs through it in this order, what the upstream sends in reverse.',
+      ).optional(),
+    })
+    .meta({ oneOf: [{ required: ['routes'] }, { required: ['upstream'] }] }),
   { description: 'One address and its routes.', remedy: 'write a mapping with address and routes' },
 );
 
@@ -92,9 +105,10 @@ const endpoint = documented(
         : `${JSON.stringify(input)} is not an endpoint`,
   }),
   {
-    description: 'http://host:port, or builtin:echo (answers with what arrived, as JSON).',
-    remedy: 'http://host:port without a path, or builtin:echo',
-    examples: ['http://127.0.0.1:9000', 'builtin:echo'],
+    description:
+      'http://host:port; builtin:echo (answers requests with what arrived, as JSON); for tcp listeners also tcp://host:port, or builtin:tcp-echo (sends back what it gets).',
+    remedy: 'http://host:port without a path, tcp://host:port, builtin:echo or builtin:tcp-echo',
+    examples: ['http://127.0.0.1:9000', 'builtin:echo', 'tcp://127.0.0.1:5432'],
   },
 );
 
@@ -112,12 +126,15 @@ const upstream = documented(
       z.strictObject({
         connect: duration('Longest time until a connection stands').default('5s'),
         response: duration('Longest time from the end of the request to the response headers').default('15s'),
-        idle: duration('Longest silence within a response body').default('5m'),
+        idle: duration(
+          'Longest silence within a response body; longest time a TCP connection may carry nothing either way',
+        ).default('5m'),
       }),
       { description: 'Timeouts.', remedy: 'a mapping, for example {connect: 1s, response: 15s}' },
     ).prefault({}),
     connections: documented(z.int().min(1).max(65535), {
-      description: 'Most connections open at once to one endpoint; further requests wait.',
+      description:
+        'Most connections open at once to one endpoint, for requests; further ones wait. Each TCP connection has one of its own.',
       remedy: 'a whole number from 1 to 65535',
     }).default(256),
     metadata: metadata('upstream', 'cluster_metadata'),

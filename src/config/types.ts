@@ -59,15 +59,31 @@ export interface AdminConfig {
   readonly port: number;
 }
 
-/** One address that is listened on, and its routes in the order they are tried. */
-export interface ListenerConfig {
+/** One address that is listened on. */
+export type ListenerConfig = HttpListenerConfig | TcpListenerConfig;
+
+interface ListenerAddress {
   /** As configured, or `listener-N` (1-based). */
   readonly name: string;
   /** An IP address or host name without brackets; `::` stands for every address. */
   readonly host: string;
   /** 0: the system picks one. */
   readonly port: number;
+}
+
+/** A listener for requests, and its routes in the order they are tried. */
+export interface HttpListenerConfig extends ListenerAddress {
+  readonly protocol: 'http';
   readonly routes: readonly RouteConfig[];
+}
+
+/** A listener for connections, all of which go the same way. */
+export interface TcpListenerConfig extends ListenerAddress {
+  readonly protocol: 'tcp';
+  /** Key of `WeirConfig.upstreams`; checked. */
+  readonly upstream: string;
+  /** Keys of `WeirConfig.filters`, in the order of what comes from the client; checked. */
+  readonly filters: readonly string[];
 }
 
 /** One route: what it matches, the filters the request runs through, and where it goes. */
@@ -112,7 +128,7 @@ export interface UpstreamConfig {
   readonly endpoints: readonly EndpointConfig[];
   readonly transport: 'undici' | 'http-proxy';
   readonly timeouts: UpstreamTimeouts;
-  /** Most connections open at once to one endpoint. */
+  /** Most connections open at once to one endpoint, for requests. */
   readonly connections: number;
   readonly metadata?: MetadataConfig;
 }
@@ -123,16 +139,17 @@ export interface UpstreamTimeouts {
   readonly connect: number;
   /** From the end of the request until the response headers. */
   readonly response: number;
-  /** Longest silence within a response body. */
+  /** Longest silence within a response body; longest time a TCP connection may carry nothing either way. */
   readonly idle: number;
 }
 
-/** One address requests can be sent to. */
+/** One address that requests or connections can be sent to. */
 export interface EndpointConfig {
-  /** Without a trailing slash: `http://host:port` (port always written), or `builtin:echo`. */
+  /** Without a trailing slash: `http://host:port` (port always written), `tcp://host:port`, or `builtin:NAME`. */
   readonly url: string;
-  readonly kind: 'http' | 'builtin';
-  /** Without brackets; for a builtin its name (`echo`). */
+  /** tcp: for TCP listeners only. */
+  readonly kind: 'http' | 'tcp' | 'builtin';
+  /** Without brackets; for a builtin its name (`echo`, `tcp-echo`). */
   readonly host: string;
   /** 0 for a builtin. */
   readonly port: number;

@@ -71,13 +71,21 @@ export function isHostName(text: string): boolean {
   );
 }
 
-/** `http://host[:port][/]`; anything more (path, query, user) is refused. */
-export function parseEndpoint(text: string): HostPort | undefined {
-  const parts = /^http:\/\/(\[[^[\]]+\]|[^/:?#@[\]]+)(?::([0-9]{1,5}))?\/?$/i.exec(text);
+/** `http://host[:port][/]` or `tcp://host:port`; anything more (path, query, user) is refused. */
+export function parseEndpoint(text: string): (HostPort & { readonly kind: 'http' | 'tcp' }) | undefined {
+  const parts = /^(http|tcp):\/\/(\[[^[\]]+\]|[^/:?#@[\]]+)(?::([0-9]{1,5}))?\/?$/i.exec(text);
   if (parts === null) return undefined;
-  const address = parseAddress(`${parts[1]}:${parts[2] ?? 80}`);
-  return address === undefined || address.port === 0 ? undefined : address;
+  const kind = parts[1]!.toLowerCase() === 'tcp' ? 'tcp' : 'http';
+  // No port is everybody's who speaks TCP.
+  const port = parts[3] ?? (kind === 'http' ? 80 : '');
+  const address = parseAddress(`${parts[2]}:${port}`);
+  return address === undefined || address.port === 0 ? undefined : { ...address, kind };
 }
 
 /** The upstreams built into Weir: `builtin:NAME`. */
-export const builtinEndpoints: readonly string[] = ['builtin:echo'];
+export const builtinEndpoints: readonly string[] = ['builtin:echo', 'builtin:tcp-echo'];
+
+/** An endpoint that speaks no HTTP. */
+export function isTcpEndpoint(url: string): boolean {
+  return url === 'builtin:tcp-echo' || /^tcp:/i.test(url);
+}

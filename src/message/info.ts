@@ -46,3 +46,11 @@ export interface ExchangeInfo {
   /** Of the response that went out, also of one that no filter saw; 0 or undefined: none did. */
   readonly responseStatus?: number;
 }
+
+/** What is known of a TCP connection and where it goes: the source of its properties. */
+export interface TcpInfo {
+  readonly connection: ConnectionInfo;
+  readonly target: TargetInfo;
+  /** Undefined until it is connected. */
+  readonly upstream: UpstreamInfo | undefined;
+}

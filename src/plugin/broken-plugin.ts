@@ -1,6 +1,7 @@
 import { PluginError } from '../errors.ts';
 import type { FilterCounters } from './counters.ts';
 import type { PluginOptions } from './plugin.ts';
+import type { TcpFilterContext, TcpPhases } from './tcp.ts';
 import type { FilterContext, LoadedPlugin, Phases } from './types.ts';
 
 /** Every stream that reaches it fails at its headers; what comes after doesn't get here. */
@@ -14,10 +15,19 @@ const PHASES: Phases = {
   changesBodies: false,
 };
 
+const TCP_PHASES: TcpPhases = {
+  newConnection: true,
+  downstreamData: false,
+  downstreamClose: false,
+  upstreamData: false,
+  upstreamClose: false,
+};
+
 /** Stands in the place of a filter that could not be loaded: its failure policy is applied to every stream. */
 export class BrokenPlugin implements LoadedPlugin {
   readonly name: string;
   readonly phases = PHASES;
+  readonly tcp = TCP_PHASES;
   readonly seenChanging: [boolean, boolean] = [false, false];
   readonly bufferedBody: number;
   readonly pauseTime: number;
@@ -43,6 +53,14 @@ export class BrokenPlugin implements LoadedPlugin {
   }
 
   open(): FilterContext {
+    return this.#fail();
+  }
+
+  openTcp(): TcpFilterContext {
+    return this.#fail();
+  }
+
+  #fail(): never {
     this.counters.refused++;
     throw new PluginError('PLUGIN_DOWN', `filter ${this.name} could not be loaded: ${this.#reason}`);
   }

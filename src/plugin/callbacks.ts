@@ -1,3 +1,4 @@
+import type { TcpPhases } from './tcp.ts';
 import type { Phases } from './types.ts';
 
 /** An export, called with numbers; surplus arguments are dropped by the engine. */
@@ -125,6 +126,18 @@ export function phasesOf(
     responseTrailers: callbacks.has(EXPORTS.responseTrailers),
     end: callbacks.has(EXPORTS.done) || callbacks.has(EXPORTS.log),
     changesBodies,
+  };
+}
+
+/** The part a module takes in TCP streams, from the names of its exported callbacks. */
+export function tcpPhasesOf(exported: ReadonlySet<string>, denied: readonly string[] = []): TcpPhases {
+  const has = (name: string) => exported.has(name) && !denied.includes(name);
+  return {
+    newConnection: has(EXPORTS.newConnection),
+    downstreamData: has(EXPORTS.downstreamData),
+    downstreamClose: has(EXPORTS.downstreamClose),
+    upstreamData: has(EXPORTS.upstreamData),
+    upstreamClose: has(EXPORTS.upstreamClose),
   };
 }
 

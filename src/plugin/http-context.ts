@@ -10,10 +10,9 @@ import {
 import type { GuestError, HostState } from '../errors.ts';
 import type { BodyBuffer } from '../message/body.ts';
 import { FieldMap, type RawFields } from '../message/fields.ts';
-import type { Caller } from './calls.ts';
-import { isHostProperty, streamProperty } from './properties.ts';
+import { streamProperty } from './properties.ts';
 import type { RootContext } from './root-context.ts';
-import { ServiceContext } from './service-context.ts';
+import { type ContextOwner, StreamContext } from './stream-context.ts';
 import { type Direction, type FilterContext, type HttpStream, REQUEST, RESPONSE } from './types.ts';
 
 /** Bits of `#open`: which maps the guest may use now. Those of the response are shifted by RESPONSE_SHIFT. */
@@ -30,45 +29,22 @@ export interface HttpContextOptions {
   readonly isolation: 'shared' | 'request';
 }
 
-/** Who counts the contexts: the plugin. */
-export interface ContextOwner {
-  /** Called once for each context. */
-  contextGone(): void;
-  readonly retired: boolean;
-}
-
 /** One filter on one HTTP stream, as a guest knows it. */
-export class HttpContext extends ServiceContext implements FilterContext, Caller {
+export class HttpContext extends StreamContext implements FilterContext {
   readonly #stream: HttpStream;
-  readonly #root: RootContext;
   readonly #options: HttpContextOptions;
-  readonly #plugin: ContextOwner;
   #open = 0;
-  pendingCalls = 0;
   /** It gave a local response: it waits for nothing. */
   #answered = false;
-  /** Of the properties it set: paths and values. */
-  #propertyBytes = 0;
   #requestBody: BodyBuffer | undefined;
   #responseBody: BodyBuffer | undefined;
 
   /** @throws GuestError */
   constructor(root: RootContext, stream: HttpStream, options: HttpContextOptions, plugin: ContextOwner) {
-    super(root.vm, root.state, plugin);
-    this.callTime = root.state.limits.callTime;
-    this.#root = root;
+    super(root, plugin, options.isolation);
     this.#stream = stream;
     this.#options = options;
-    this.#plugin = plugin;
     this.create(root.id);
-  }
-
-  get root(): RootContext {
-    return this.#root;
-  }
-
-  protected override get caller(): Caller {
-    return this;
   }
 
   onHeaders(direction: Direction, count: number, endOfStream: boolean): number {
@@ -165,24 +141,7 @@ export class HttpContext extends ServiceContext implements FilterContext, Caller
     this.#responseBody = undefined;
   }
 
-  override finish(): void {
-    // What was sent and not waited for is sent, as in Envoy.
-    if (this.pendingCalls > 0 && this.#isStopped) this.#root.calls.cancelOf(this);
-    super.finish();
-    // Nobody else is in its VM who could make it say proxy_done.
-    if (this.#options.isolation === 'request' || this.#plugin.retired) this.forceEnd();
-  }
-
-  protected override onGone(): void {
-    if (this.#options.isolation === 'request') {
-      this.#root.streamEnded();
-      this.vm.end();
-    }
-    this.#plugin.contextGone();
-  }
-
-  /** It holds a direction of its stream. */
-  get #isStopped(): boolean {
+  protected get isStopped(): boolean {
     const holds = this.#open !== 0 || this.#requestBody !== undefined || this.#responseBody !== undefined;
     return holds && !this.#answered;
   }
@@ -203,7 +162,7 @@ export class HttpContext extends ServiceContext implements FilterContext, Caller
   }
 
   override fields(map: number): FieldMap | undefined {
-    if (map > MapType.HTTP_RESPONSE_TRAILERS) return this.#root.toldFields(map);
+    if (map > MapType.HTTP_RESPONSE_TRAILERS) return this.root.toldFields(map);
     if (this.#open !== LOG_OPEN) return this.writableFields(map);
     // A response that never came is empty, not unavailable (as in Envoy): SDKs panic when a map is refused there.
     return this.#map(map) ?? (map === MapType.HTTP_RESPONSE_HEADERS ? new FieldMap() : undefined);
@@ -218,7 +177,7 @@ export class HttpContext extends ServiceContext implements FilterContext, Caller
   override buffer(type: number): BodyBuffer | undefined {
     if (type === BufferType.HTTP_REQUEST_BODY) return this.#requestBody;
     if (type === BufferType.HTTP_RESPONSE_BODY) return this.#responseBody;
-    return this.#root.toldBuffer(type);
+    return this.root.toldBuffer(type);
   }
 
   override writableBuffer(type: number): BodyBuffer | undefined {
@@ -231,21 +190,11 @@ export class HttpContext extends ServiceContext implements FilterContext, Caller
   }
 
   override property(path: string): Uint8Array | undefined {
-    return streamProperty(this.#root.identity, this.#stream, path);
+    return streamProperty(this.root.identity, this.#stream, path);
   }
 
-  override setProperty(path: string, value: Buffer): Status {
-    if (isHostProperty(path)) return Status.BAD_ARGUMENT;
-    const { properties } = this.#stream;
-    const old = properties.get(path);
-    const bytes = this.#propertyBytes + value.length - (old?.length ?? -path.length);
-    if (bytes > this.limits.propertyBytes) {
-      this.hit('propertyBytes');
-      return Status.BAD_ARGUMENT;
-    }
-    this.#propertyBytes = bytes;
-    properties.set(path, value);
-    return Status.OK;
+  protected get properties(): Map<string, Buffer> {
+    return this.#stream.properties;
   }
 
   override continueStream(stream: number): Status {

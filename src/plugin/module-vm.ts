@@ -7,10 +7,11 @@ import { type Memories, makeMemories } from '../engine/instantiate.ts';
 import type { Interrupter } from '../engine/interrupt/interrupter.ts';
 import { GuestMemory, NO_MEMORY } from '../engine/memory.ts';
 import { SpareMemories } from '../engine/spare-memories.ts';
-import { type Callbacks, callbacksOf, type GuestFunction, phasesOf } from './callbacks.ts';
+import { type Callbacks, callbacksOf, type GuestFunction, phasesOf, tcpPhasesOf } from './callbacks.ts';
 import { grantedEnv } from './capabilities.ts';
 import { guarded } from './death.ts';
 import type { PluginState } from './state.ts';
+import type { TcpPhases } from './tcp.ts';
 import type { Phases } from './types.ts';
 import { Vm, type VmSpec } from './vm.ts';
 
@@ -20,6 +21,7 @@ export class ModuleSpec implements VmSpec {
   readonly linkage: Linkage;
   readonly key: string;
   readonly phases: Phases;
+  readonly tcp: TcpPhases;
   readonly vmConfig: Buffer;
   /** `NAME=value` with a NUL after it, each. */
   readonly environment: readonly Buffer[];
@@ -46,6 +48,7 @@ export class ModuleSpec implements VmSpec {
     this.linkage = linkage;
     this.key = JSON.stringify([compiled.key, vmId, sha256(vmConfig), env, this.denied]);
     this.phases = phasesOf(linkage.callbacks, linkage.changesBodies, this.denied.callbacks);
+    this.tcp = tcpPhasesOf(linkage.callbacks, this.denied.callbacks);
     this.vmConfig = vmConfig;
     this.spare = options.isolation === 'request' ? new SpareMemories(compiled) : undefined;
     this.environment = Object.entries(env).map(([name, value]) => Buffer.from(`${name}=${value}\0`));

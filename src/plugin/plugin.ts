@@ -5,6 +5,8 @@ import type { FilterCounters } from './counters.ts';
 import { HttpContext } from './http-context.ts';
 import type { RootContext } from './root-context.ts';
 import type { PluginState } from './state.ts';
+import type { TcpFilterContext, TcpPhases, TcpStream } from './tcp.ts';
+import { TcpContext } from './tcp-context.ts';
 import type { FilterContext, HttpStream, LoadedPlugin, Phases } from './types.ts';
 import type { Vm } from './vm.ts';
 import type { VmSlot } from './vm-slot.ts';
@@ -30,6 +32,7 @@ export interface PluginOptions {
 export abstract class ProxyWasmPlugin implements LoadedPlugin {
   readonly name: string;
   readonly phases: Phases;
+  readonly tcp: TcpPhases | undefined;
   readonly seenChanging: [boolean, boolean] = [false, false];
   readonly bufferedBody: number;
   readonly pauseTime: number;
@@ -49,6 +52,7 @@ export abstract class ProxyWasmPlugin implements LoadedPlugin {
   constructor(slot: VmSlot, options: PluginOptions, state: PluginState) {
     this.name = options.name;
     this.phases = slot.spec.phases;
+    this.tcp = slot.spec.tcp;
     this.bufferedBody = options.limits.bufferedBody;
     this.pauseTime = options.limits.pauseTime;
     this.failOpen = options.onFailure === 'open';
@@ -72,6 +76,15 @@ export abstract class ProxyWasmPlugin implements LoadedPlugin {
   abstract get worksAlone(): boolean;
 
   open(stream: HttpStream): FilterContext {
+    return new HttpContext(this.#admit(), stream, this.options, this);
+  }
+
+  openTcp(stream: TcpStream): TcpFilterContext {
+    return new TcpContext(this.#admit(), stream, this.options.isolation, this);
+  }
+
+  /** Counts a new stream. */
+  #admit(): RootContext {
     const { counters, limits, waiting, down } = this.state;
     if (down) this.#refuse();
     if (counters.contexts >= limits.contexts) {
@@ -93,7 +106,7 @@ export abstract class ProxyWasmPlugin implements LoadedPlugin {
     const root = this.root();
     this.#contexts++;
     counters.contexts++;
-    return new HttpContext(root, stream, this.options, this);
+    return root;
   }
 
   contextGone(): void {

@@ -1,6 +1,7 @@
 import { pairsToBytes } from '../abi/pairs.ts';
 import type { FieldMap } from '../message/fields.ts';
 import type { Metadata } from '../message/info.ts';
+import type { TcpStream } from './tcp.ts';
 import type { HttpStream } from './types.ts';
 
 /** What a filter is called. */
@@ -138,8 +139,8 @@ function response(stream: HttpStream, name: string, rest: string): Value {
   }
 }
 
-function connection(stream: HttpStream, name: string): Value {
-  const { connection } = stream.info;
+function connection({ info }: HttpStream | TcpStream, name: string): Value {
+  const { connection } = info;
   switch (name) {
     case 'id':
       return connection.id;
@@ -221,6 +222,30 @@ function stream(identity: PluginIdentity, of: HttpStream, path: string): Value {
   }
 }
 
+function tcp(identity: PluginIdentity, of: TcpStream, path: string): Value {
+  const { info } = of;
+  const [first, second = '', ...more] = path.split('\0');
+  const { sourceAddress, sourcePort, destinationAddress, destinationPort, id } = info.connection;
+  switch (first) {
+    case 'connection':
+      return connection(of, second);
+    case 'connection_id':
+      return id;
+    case 'source':
+      return peer(second, sourceAddress, sourcePort);
+    case 'destination':
+      return peer(second, destinationAddress, destinationPort);
+    case 'upstream':
+      return info.upstream && peer(second, info.upstream.address, info.upstream.port);
+    case 'cluster_name':
+      return utf8(info.target.upstream);
+    case 'cluster_metadata':
+      return metadata(info.target.upstreamMetadata, second, more);
+    default:
+      return second === '' ? plugin(identity, first!) : undefined;
+  }
+}
+
 /** A property of a plugin outside any stream. */
 export function pluginProperty(identity: PluginIdentity, path: string): Uint8Array | undefined {
   return encode(plugin(identity, path));
@@ -257,4 +282,9 @@ export function streamProperty(
   path: string,
 ): Uint8Array | undefined {
   return encode(stream(identity, of, path)) ?? of.properties.get(path);
+}
+
+/** The same of a TCP stream. */
+export function tcpProperty(identity: PluginIdentity, of: TcpStream, path: string): Uint8Array | undefined {
+  return encode(tcp(identity, of, path)) ?? of.properties.get(path);
 }

@@ -5,6 +5,7 @@ import type { FieldMap, RawFields } from '../message/fields.ts';
 import type { RequestHeaders, ResponseHeaders } from '../message/headers.ts';
 import type { ExchangeInfo } from '../message/info.ts';
 import type { TakenContext, TakenStream } from './taken.ts';
+import type { TcpFilterContext, TcpPhases, TcpStream } from './tcp.ts';
 
 /** The two directions of a stream. */
 export const REQUEST = 0;
@@ -105,6 +106,10 @@ export interface Plugin {
    * nothing. @throws GuestError, PluginError
    */
   takeOver?(stream: TakenStream): TakenContext;
+  /** Present when it can be part of TCP streams. */
+  readonly tcp?: TcpPhases | undefined;
+  /** Starts its part of a TCP stream; present with `tcp`. @throws GuestError, PluginError */
+  openTcp?(stream: TcpStream): TcpFilterContext;
   /** Ends its root context: done, log, delete. Never throws. */
   close(): void;
 }

@@ -13,6 +13,7 @@ import { Exit, guestError } from './death.ts';
 import { MetricTable } from './metric-table.ts';
 import { StartContext } from './start-context.ts';
 import type { PluginState } from './state.ts';
+import type { TcpPhases } from './tcp.ts';
 import type { Phases } from './types.ts';
 
 /** What VMs are made from; plugins with equal specs share one. */
@@ -21,6 +22,8 @@ export interface VmSpec {
   /** Tells VMs of the same code apart: what else goes into one. */
   readonly key: string;
   readonly phases: Phases;
+  /** Undefined: it knows no TCP streams. */
+  readonly tcp?: TcpPhases;
   readonly vmConfig: Buffer;
   /** @throws GuestError when its start functions fail; ModuleError when there is no room for its memory */
   make(state: PluginState, interrupter: Interrupter): Vm;

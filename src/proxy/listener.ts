@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server, ServerOptions, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { ListenerConfig, ServerLimits } from '../config/types.ts';
+import type { HttpListenerConfig, ServerLimits } from '../config/types.ts';
 import type { Log } from '../log.ts';
 import { RequestHeaders } from '../message/headers.ts';
 import { ClientConnection } from './client-connection.ts';
@@ -17,6 +17,7 @@ import { watchHandshake } from './tunnel.ts';
 /** Where a listener ended up: the port is the real one. */
 export interface BoundAddress {
   readonly listener: string;
+  readonly protocol: 'http' | 'tcp';
   readonly host: string;
   readonly port: number;
 }
@@ -37,14 +38,14 @@ export class Listener implements ExchangeContext {
   draining = false;
   /** Requests that no route took. */
   readonly counts = new RequestCounts();
-  readonly #config: ListenerConfig;
+  readonly #config: HttpListenerConfig;
   readonly #server: Server;
   readonly #connections = new WeakMap<Duplex, ClientConnection>();
   readonly #upgraded = new Set<Socket>();
   #active = 0;
   #onIdle: (() => void) | undefined;
 
-  constructor(config: ListenerConfig, router: Router, limits: ServerLimits, log: Log) {
+  constructor(config: HttpListenerConfig, router: Router, limits: ServerLimits, log: Log) {
     this.name = config.name;
     this.log = log;
     this.router = router;
@@ -85,7 +86,7 @@ export class Listener implements ExchangeContext {
         this.#server.removeAllListeners('error');
         this.#server.on('error', error => this.log.error({ listener: name, error }, 'listener error'));
         const address = this.#server.address() as AddressInfo;
-        resolve({ listener: name, host, port: address.port });
+        resolve({ listener: name, protocol: 'http', host, port: address.port });
       });
     });
   }

@@ -1,10 +1,12 @@
+import type { TcpChainSource } from '../chain/tcp-types.ts';
 import type { ChainSource } from '../chain/types.ts';
-import type { ListenerConfig, RouteConfig, ServerLimits } from '../config/types.ts';
+import type { ListenerConfig, RouteConfig, ServerLimits, TcpListenerConfig } from '../config/types.ts';
 import type { Log } from '../log.ts';
 import type { TargetInfo } from '../message/info.ts';
 import { type Binding, type BoundAddress, Listener } from './listener.ts';
 import { RequestCounts } from './request-counts.ts';
 import { type Route, Router } from './router.ts';
+import { TcpListener } from './tcp-listener.ts';
 import type { Upstream } from './upstream.ts';
 
 export type { BoundAddress } from './listener.ts';
@@ -17,16 +19,22 @@ export interface ProxyOptions {
   readonly server: ServerLimits;
   /** The chain of a route: asked once per route, when the proxy is made. */
   chainOf(route: RouteConfig): ChainSource;
+  /** The chain of a TCP listener; needed only where there are such. */
+  tcpChainOf?(listener: TcpListenerConfig): TcpChainSource;
   readonly log: Log;
 }
 
 /** The proxy: listeners and their routes, which lead to upstreams. */
 export class ReverseProxy {
-  readonly #listeners: readonly Listener[];
+  readonly #listeners: readonly (Listener | TcpListener)[];
 
   /** With their routes: what metrics are made of. */
   get listeners(): readonly Listener[] {
-    return this.#listeners;
+    return this.#listeners.filter(listener => listener instanceof Listener);
+  }
+
+  get tcpListeners(): readonly TcpListener[] {
+    return this.#listeners.filter(listener => listener instanceof TcpListener);
   }
 
   /** Opens nothing yet. A route to an upstream that isn't there is a programming error: the configuration is checked. */
@@ -49,8 +57,14 @@ export class ReverseProxy {
         counts: new RequestCounts(),
       };
     };
-    this.#listeners = options.listeners.map(
-      config => new Listener(config, new Router(config.routes.map(route)), server, log),
+    const tcp = (config: TcpListenerConfig): TcpListener => {
+      if (options.tcpChainOf === undefined) throw new Error(`${config.name}: nobody makes chains for it`);
+      return new TcpListener(config, options.tcpChainOf(config), upstreams, log);
+    };
+    this.#listeners = options.listeners.map(config =>
+      config.protocol === 'tcp'
+        ? tcp(config)
+        : new Listener(config, new Router(config.routes.map(route)), server, log),
     );
   }
 

@@ -2,6 +2,8 @@ import type { EndpointConfig, UpstreamConfig } from '../config/types.ts';
 import type { UpstreamInfo } from '../message/info.ts';
 import { type EchoServer, startEcho } from './echo.ts';
 import { HttpProxyTransport } from './http-proxy-transport.ts';
+import { NO_TRANSPORT } from './no-transport.ts';
+import { startTcpEcho } from './tcp-echo.ts';
 import type { Transport } from './transport.ts';
 import { type Avoidable, Turns } from './turns.ts';
 import { UndiciTransport } from './undici-transport.ts';
@@ -72,19 +74,23 @@ export class Upstream {
   async #open(endpoint: EndpointConfig): Promise<Endpoint> {
     let { host, port } = endpoint;
     if (endpoint.kind === 'builtin') {
-      const echo = await startEcho();
+      const echo = await (endpoint.url === 'builtin:tcp-echo' ? startTcpEcho() : startEcho());
       this.#echoes.push(echo);
       ({ host, port } = echo);
     }
-    const { connections, timeouts } = this.config;
-    const options = { host, port, connections, timeouts, maxHeaderSize: this.#maxHeaderSize };
-    const undici = this.config.transport === 'undici';
+    const tcp = endpoint.kind === 'tcp' || endpoint.url === 'builtin:tcp-echo';
     return {
       url: endpoint.url,
       info: { name: this.name, address: host, port },
-      transport: undici ? new UndiciTransport(options) : new HttpProxyTransport(options),
+      transport: tcp ? NO_TRANSPORT : this.#transport(host, port),
       avoidUntil: 0,
     };
+  }
+
+  #transport(host: string, port: number): Transport {
+    const { connections, timeouts, transport } = this.config;
+    const options = { host, port, connections, timeouts, maxHeaderSize: this.#maxHeaderSize };
+    return transport === 'undici' ? new UndiciTransport(options) : new HttpProxyTransport(options);
   }
 }
 

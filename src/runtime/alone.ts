@@ -42,7 +42,7 @@ export async function startAlone(config: WeirConfig, log: Log): Promise<RunningW
       await admin?.close();
     };
     return {
-      addresses: bound.map(({ listener, host, port }) => ({ listener, url: urlOf(host, port) })),
+      addresses: bound.map(address => ({ listener: address.listener, url: urlOf(address) })),
       admin: adminUrl,
       metrics: () => metrics.text(),
       close: () => {

@@ -5,6 +5,7 @@ import type { FilterSource } from './filter-source.ts';
 import { loadFilters } from './filters.ts';
 import { offline } from './offline.ts';
 import { openState, SharedState, stateServices } from './shared-state.ts';
+import { tcpFaults } from './tcp-faults.ts';
 
 /**
  * Loads and starts every filter of a configuration once, in this thread, also those that no route uses. Empty: all is
@@ -21,7 +22,8 @@ export async function checkFilters(
   const shared = new SharedState({ ...config.sharedData, redis: undefined }, all);
   const state = await openState(shared.handle(0), log);
   const services = { ...offline('filters make no calls while they are checked'), ...stateServices(state) };
-  const { filters, errors } = await loadFilters(all, config.modules, log, { atOnce: 1, services });
+  const { filters, errors: faults } = await loadFilters(all, config.modules, log, { atOnce: 1, services });
+  const errors = [...faults, ...tcpFaults(config, filters.sources, log)];
   try {
     if (errors.length === 0) await look?.(filters.sources);
   } finally {

@@ -1,14 +1,17 @@
 import type { FilterConfig, WeirConfig } from '../config/types.ts';
 
 /**
- * The filters that a thread starts, in the order of the configuration: those of routes and of services. `singletons`:
+ * The filters that a thread starts, in the order of the configuration: those of routes, TCP listeners and services. `singletons`:
  * services of which there is one in the process run in this thread; otherwise they are loaded when their turn comes.
  */
 export function filtersInUse(
   { listeners, filters, services }: WeirConfig,
   singletons: boolean,
 ): FilterConfig[] {
-  const routes = new Set(listeners.flatMap(({ routes }) => routes.flatMap(route => route.filters)));
+  const chains = listeners.flatMap(listener =>
+    listener.protocol === 'tcp' ? [listener.filters] : listener.routes.map(route => route.filters),
+  );
+  const routes = new Set(chains.flat());
   const preload = new Map(
     services.map(({ filter, singleton }) => [filter, !singleton || singletons || routes.has(filter)]),
   );

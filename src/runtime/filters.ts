@@ -1,4 +1,7 @@
-import type { ChainSource } from '../chain/types.ts';
+import { PluginChain } from '../chain/chain.ts';
+import { TcpPluginChain } from '../chain/tcp-chain.ts';
+import type { TcpChainSource, TcpFilterChain } from '../chain/tcp-types.ts';
+import type { ChainSource, FilterChain } from '../chain/types.ts';
 import type { FilterConfig, ModulesConfig } from '../config/types.ts';
 import { Interrupter } from '../engine/interrupt/interrupter.ts';
 import type { WeirError } from '../errors.ts';
@@ -6,10 +9,11 @@ import type { Log } from '../log.ts';
 import type { CompiledFilter } from '../plugin/compile.ts';
 import { VmRegistry } from '../plugin/registry.ts';
 import type { Services } from '../plugin/services.ts';
+import type { LoadedPlugin } from '../plugin/types.ts';
 import type { FilterModules } from './filter-modules.ts';
 import { FilterSource, type Loader } from './filter-source.ts';
+import { LoadedChain } from './loaded-chain.ts';
 import { openModules } from './open-modules.ts';
-import { RouteChain } from './route-chain.ts';
 import { placed } from './start-error.ts';
 
 /** The filters of a configuration, ready to be put into chains. */
@@ -37,6 +41,19 @@ export class FilterSet {
 
   /** A chain of these filters, in request order. */
   chain(names: readonly string[]): ChainSource {
+    const { log } = this.loader;
+    const make = (plugins: readonly LoadedPlugin[]): FilterChain => new PluginChain(plugins, log);
+    return new LoadedChain(this.#sourcesOf(names), this.#touches, make);
+  }
+
+  /** The same for TCP streams, in the order of what comes from downstream. */
+  tcpChain(names: readonly string[]): TcpChainSource {
+    const { log } = this.loader;
+    const make = (plugins: readonly LoadedPlugin[]): TcpFilterChain => new TcpPluginChain(plugins, log);
+    return new LoadedChain(this.#sourcesOf(names), this.#touches, make);
+  }
+
+  #sourcesOf(names: readonly string[]): FilterSource[] {
     const sources = names.map(name => {
       const source = this.#sources.get(name);
       if (source === undefined) throw new Error(`no filter ${name} was loaded`);
@@ -44,10 +61,10 @@ export class FilterSet {
     });
     const modules = new Set(sources.map(({ config }) => config.module)).size;
     if (modules > this.#room) {
-      const text = `a route has ${modules} filters, and modules.cache (maxModules, maxVms) keeps ${this.#room}: each request loads them again`;
+      const text = `a chain has ${modules} filters, and modules.cache (maxModules, maxVms) keeps ${this.#room}: each request loads them again`;
       this.loader.log.warn({ filters: names }, text);
     }
-    return new RouteChain(sources, this.#touches, this.loader.log);
+    return sources;
   }
 
   /** Starts that filter, if it hasn't been. One that can't be loaded is logged, and tried again when somebody asks. */

@@ -33,6 +33,16 @@ export const FAMILIES = {
     bounds: REQUEST_BOUNDS,
   },
   requests_in_flight: gauge('Requests that have not ended.', ['listener']),
+  tcp_connections_total: counter('Connections to TCP listeners.', ['listener']),
+  tcp_connections_failed_total: counter(
+    'Of those, the ones that no upstream took or that failed in a filter.',
+    ['listener'],
+  ),
+  tcp_connections: gauge('Connections to TCP listeners that have not ended.', ['listener']),
+  tcp_bytes_total: counter('Bytes that came to TCP listeners, from downstream or upstream.', [
+    'listener',
+    'from',
+  ]),
   filter_vms_started_total: counter('VMs started.', ofFilter),
   filter_skipped_total: counter('Streams that went on without the filter (onFailure: open).', ofFilter),
   filter_refused_total: counter('Streams that found the filter down.', ofFilter),
@@ -119,6 +129,19 @@ export function readRequests({ listeners }: ReverseProxy): Reading {
     requests_total: requests,
     request_seconds: times,
     requests_in_flight: listeners.map(({ name, active }) => [[name], active]),
+  };
+}
+
+/** The connections of a thread's TCP listeners. */
+export function readConnections({ tcpListeners }: ReverseProxy): Reading {
+  return {
+    tcp_connections_total: tcpListeners.map(({ name, counts }) => [[name], counts.connections]),
+    tcp_connections_failed_total: tcpListeners.map(({ name, counts }) => [[name], counts.failures]),
+    tcp_connections: tcpListeners.map(({ name, active }) => [[name], active]),
+    tcp_bytes_total: tcpListeners.flatMap(({ name, counts: { bytes } }): Sample[] => [
+      [[name, 'downstream'], bytes[0]],
+      [[name, 'upstream'], bytes[1]],
+    ]),
   };
 }
 

@@ -5,9 +5,10 @@ import type { Binding, BoundAddress } from '../proxy/listener.ts';
 import { ReverseProxy } from '../proxy/proxy.ts';
 import { type FilterSet, loadFilters, type ModulesOf } from './filters.ts';
 import { filtersInUse, singletonsOf } from './filters-in-use.ts';
-import { type Reading, readFilters, readRequests } from './reading.ts';
+import { type Reading, readConnections, readFilters, readRequests } from './reading.ts';
 import { stateServices, type ThreadState } from './shared-state.ts';
 import { StartError } from './start-error.ts';
+import { tcpFaults } from './tcp-faults.ts';
 import { type Calls, openCalls, ProxyUpstreams } from './upstreams.ts';
 
 /** What one thread serves with that others have a part in. */
@@ -47,7 +48,7 @@ export class ServingThread {
   }
 
   /**
-   * Loads and starts every filter that a route or service uses. It closes `shared.state` when it ends.
+   * Loads and starts every filter that a route, TCP listener or service uses. It closes `shared.state` when it ends.
    * @throws StartError with every filter's fault; nothing is left then
    */
   static async start(config: WeirConfig, log: Log, shared: Shared): Promise<ServingThread> {
@@ -62,10 +63,11 @@ export class ServingThread {
       ...stateServices(state, foreignFunctions),
     };
     const used = filtersInUse(config, singletons);
-    const { filters, errors } = await loadFilters(used, config.modules, log, {
+    const { filters, errors: faults } = await loadFilters(used, config.modules, log, {
       services,
       ...(modulesOf && { modulesOf }),
     });
+    const errors = [...faults, ...tcpFaults(config, filters.sources, log)];
     if (errors.length > 0) {
       filters.close();
       await calls.close();
@@ -78,6 +80,7 @@ export class ServingThread {
       server,
       log,
       chainOf: route => filters.chain(route.filters),
+      tcpChainOf: listener => filters.tcpChain(listener.filters),
     });
     return new ServingThread(filters, proxy, calls, state, singletonsOf(config));
   }
@@ -94,7 +97,11 @@ export class ServingThread {
 
   /** What happened in it. */
   reading(): Reading {
-    return { ...readRequests(this.#proxy), ...readFilters(this.filters.loader.registry) };
+    return {
+      ...readRequests(this.#proxy),
+      ...readConnections(this.#proxy),
+      ...readFilters(this.filters.loader.registry),
+    };
   }
 
   /** No new connections; requests in flight get `drain` ms to end; then the filters' contexts end. */

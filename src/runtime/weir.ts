@@ -1,10 +1,11 @@
 import type { WeirConfig } from '../config/types.ts';
 import type { Log } from '../log.ts';
+import type { BoundAddress } from '../proxy/listener.ts';
 import { workerCount } from './workers/count.ts';
 
 /** A proxy that serves. */
 export interface RunningWeir {
-  /** Where it listens, in the order of the configuration; `url` for example `http://127.0.0.1:8080`. */
+  /** Where it listens, in the order of the configuration; `url` for example `http://127.0.0.1:8080`, or `tcp://…`. */
   readonly addresses: readonly { readonly listener: string; readonly url: string }[];
   /** Of the admin listener; undefined without. */
   readonly admin: string | undefined;
@@ -17,8 +18,8 @@ export interface RunningWeir {
   close(): Promise<void>;
 }
 
-export function urlOf(host: string, port: number): string {
-  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+export function urlOf({ host, port, protocol }: BoundAddress): string {
+  return `${protocol}://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 /**

@@ -316,21 +316,21 @@ const values: readonly [string, string, string[]][] = [
     'an endpoint with a path',
     around('upstreams: {app: {endpoints: ["http://a/b"]}}'),
     [
-      '1:31: upstreams.app.endpoints[0]: "http://a/b" is not an endpoint (http://host:port without a path, or builtin:echo)',
+      '1:31: upstreams.app.endpoints[0]: "http://a/b" is not an endpoint (http://host:port without a path, tcp://host:port, builtin:echo or builtin:tcp-echo)',
     ],
   ],
   [
     'an https endpoint',
     around('upstreams: {app: {endpoints: ["https://a"]}}'),
     [
-      '1:31: upstreams.app.endpoints[0]: https:// endpoints are not implemented yet (http://host:port without a path, or builtin:echo)',
+      '1:31: upstreams.app.endpoints[0]: https:// endpoints are not implemented yet (http://host:port without a path, tcp://host:port, builtin:echo or builtin:tcp-echo)',
     ],
   ],
   [
     'an unknown builtin',
     around('upstreams: {app: {endpoints: ["builtin:eco"]}}'),
     [
-      '1:31: upstreams.app.endpoints[0]: "builtin:eco" is not an endpoint (http://host:port without a path, or builtin:echo)',
+      '1:31: upstreams.app.endpoints[0]: "builtin:eco" is not an endpoint (http://host:port without a path, tcp://host:port, builtin:echo or builtin:tcp-echo)',
     ],
   ],
   [

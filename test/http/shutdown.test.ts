@@ -89,8 +89,8 @@ describe('listen', () => {
     t.after(() => upstreams.get('u')!.close());
     const proxy = new ReverseProxy({
       listeners: [
-        { name: 'one', host: '127.0.0.1', port: 0, routes: [route] },
-        { name: 'two', host: '127.0.0.1', port, routes: [route] },
+        { name: 'one', protocol: 'http', host: '127.0.0.1', port: 0, routes: [route] },
+        { name: 'two', protocol: 'http', host: '127.0.0.1', port, routes: [route] },
       ],
       upstreams,
       server: LIMITS,

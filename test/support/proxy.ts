@@ -61,7 +61,7 @@ export async function startProxy(
   });
   const started = await startUpstreams(upstreams.values(), limits?.maxHeaderSize ?? LIMITS.maxHeaderSize);
   const proxy = new ReverseProxy({
-    listeners: [{ name: 'test', host: '127.0.0.1', port: 0, routes: configs }],
+    listeners: [{ name: 'test', protocol: 'http', host: '127.0.0.1', port: 0, routes: configs }],
     upstreams: started,
     server: { ...LIMITS, ...limits },
     chainOf: route => loaded(chains.get(route.name)!),

@@ -11,7 +11,7 @@ export const ROOT = new URL('../../', import.meta.url).pathname;
 
 type Filters = NonNullable<ConfigInput['filters']>;
 export type FilterInput = Filters[string];
-type Route = ConfigInput['listeners'][number]['routes'][number];
+type Route = NonNullable<ConfigInput['listeners'][number]['routes']>[number];
 
 export interface WeirOptions {
   readonly transport?: TransportName;

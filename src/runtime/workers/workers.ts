@@ -117,9 +117,9 @@ class Workers implements RunningWorkers, WorkerHost {
     await probe(listeners);
     const bound = await first!.listen(listeners.map(() => ({ reusePort: true })));
     this.#bindings = bound.map(({ port }) => ({ port, reusePort: true }));
-    this.addresses = bound.map(({ listener, host, port }: BoundAddress) => ({
-      listener,
-      url: urlOf(host, port),
+    this.addresses = bound.map((address: BoundAddress) => ({
+      listener: address.listener,
+      url: urlOf(address),
     }));
     await Promise.all(others.map(worker => this.#serve(worker)));
     this.#keeps = true;

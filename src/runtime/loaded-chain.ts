@@ -1,28 +1,29 @@
-import { PluginChain } from '../chain/chain.ts';
-import type { ChainSource, FilterChain } from '../chain/types.ts';
-import type { Log } from '../log.ts';
 import type { LoadedPlugin } from '../plugin/types.ts';
 import type { FilterSource } from './filter-source.ts';
 
-/** The chain of a route whose filters come and go: built again when one of them was evicted. */
-export class RouteChain implements ChainSource {
+/** The chain of a route or TCP listener whose filters come and go: built again when one of them was evicted. */
+export class LoadedChain<Chain> {
   readonly filters: readonly string[];
   readonly #sources: readonly FilterSource[];
-  readonly #log: Log;
+  readonly #make: (plugins: readonly LoadedPlugin[]) => Chain;
   /** The caches are smaller than the configuration: what is used must be known. */
   readonly #touches: boolean;
   #plugins: readonly LoadedPlugin[] = [];
-  #chain: FilterChain | undefined;
-  #loading: Promise<FilterChain> | undefined;
+  #chain: Chain | undefined;
+  #loading: Promise<Chain> | undefined;
 
-  constructor(sources: readonly FilterSource[], touches: boolean, log: Log) {
+  constructor(
+    sources: readonly FilterSource[],
+    touches: boolean,
+    make: (plugins: readonly LoadedPlugin[]) => Chain,
+  ) {
     this.filters = sources.map(source => source.config.name);
     this.#sources = sources;
     this.#touches = touches;
-    this.#log = log;
+    this.#make = make;
   }
 
-  ready(): FilterChain | Promise<FilterChain> {
+  ready(): Chain | Promise<Chain> {
     if (this.#chain !== undefined && !this.#stale()) {
       if (this.#touches) for (const source of this.#sources) source.touch();
       return this.#chain;
@@ -40,13 +41,13 @@ export class RouteChain implements ChainSource {
     return false;
   }
 
-  #build(plugins: readonly LoadedPlugin[]): FilterChain {
+  #build(plugins: readonly LoadedPlugin[]): Chain {
     this.#plugins = plugins;
-    this.#chain = new PluginChain(plugins, this.#log);
+    this.#chain = this.#make(plugins);
     return this.#chain;
   }
 
-  async #load(): Promise<FilterChain> {
+  async #load(): Promise<Chain> {
     return this.#build(await Promise.all(this.#sources.map(source => source.load())));
   }
 }
