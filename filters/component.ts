@@ -7,7 +7,7 @@ import { toComponent } from './build/component.ts';
 
 const USAGE = `npx node filters/component.ts [--world WORLD] [--adapter FILE.wat] CORE.wasm OUTPUT.wasm
 
-  --world    http-filter, header-filter or request-header-filter (filters/wit); not for Rust, whose crate puts it in
+  --world    http-filter, header-filter or another one of filters/wit; not for Rust, whose crate puts it in
   --adapter  what stands in for WASI preview 1: go/wasi.wat for Go
 `;
 

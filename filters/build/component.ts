@@ -39,12 +39,12 @@ function isComponent(bytes: Uint8Array): boolean {
 /** The component around a core module; a component stays what it is. */
 export async function toComponent(
   root: string,
-  component: Pick<Component, 'world' | 'adapter'>,
+  component: Pick<Component, 'world' | 'wit' | 'adapter'>,
   built: Uint8Array,
 ): Promise<Uint8Array> {
   if (isComponent(built)) return built;
   const jco = await loadJco();
-  const witSource = readFileSync(join(root, 'wit/filter.wit'), 'utf8');
+  const witSource = readFileSync(join(root, component.wit ?? 'wit/filter.wit'), 'utf8');
   const embed = (binary: Uint8Array, world: string, more = '') =>
     jco.componentEmbed({ binary, witSource: witSource + more, world, stringEncoding: 'utf8' });
   try {

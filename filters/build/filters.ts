@@ -8,6 +8,8 @@ export type Tool = Exclude<Language, 'javascript'> | 'quickjs' | 'starlingmonkey
 export interface Component {
   /** One of filters/wit; none when the source says it to the compiler. */
   readonly world?: string;
+  /** Where that world is, relative to filters/. Default: wit/filter.wit. */
+  readonly wit?: string;
   /** The core module imports WASI preview 1: what stands in between, relative to filters/. */
   readonly adapter?: string;
   /** What it may import; a name that ends in `:` or `/` stands for all that begins with it. */
@@ -75,12 +77,14 @@ function rustComponent(
   };
 }
 
-const WIT = 'wit/filter.wit';
+/** The first version: what was built for it runs on every Weir of a 0.1, and these filters show that. */
+const WIT = 'wit/0.1.0/filter.wit';
 const REQUEST_HEADERS = 'weir:filter/http-request-headers@0.1.0';
 const HEADERS = 'weir:filter/http-headers@0.1.0';
 /** The world header-filter, without WASI. */
 const HEADER_FILTER: Component = {
   world: 'header-filter',
+  wit: WIT,
   imports: ['weir:filter/'],
   exports: [HEADERS],
   committed: true,

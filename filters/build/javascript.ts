@@ -7,7 +7,7 @@ import { atLeast } from './commands.ts';
 import type { Filter } from './filters.ts';
 import { Failed, Missing, type Toolchain } from './toolchain.ts';
 
-const WIT = 'wit/filter.wit';
+const WIT = 'wit/0.1.0/filter.wit';
 
 /** Both engines' filters are one script. */
 function entryOf(root: string, filter: Filter): string {

@@ -15,7 +15,12 @@ export function findPython(root: string): Toolchain {
     version: `componentize-py ${version}`,
     localPaths: [],
     build(filter, output) {
-      const wit = ['--wit-path', join(root, 'wit/filter.wit'), '--world', filter.component?.world ?? ''];
+      const wit = [
+        '--wit-path',
+        join(root, 'wit/0.1.0/filter.wit'),
+        '--world',
+        filter.component?.world ?? '',
+      ];
       // Without WASI there is nothing to be granted; random numbers are then the same at every start.
       const args = ['componentize', '--stub-wasi', '--python-path', '.', '--output', output, 'http_headers'];
       const result = run(program, [...wit, ...args], { cwd: join(root, 'python', filter.name) });

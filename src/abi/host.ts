@@ -12,6 +12,9 @@ export interface SharedValue {
   readonly cas: number;
 }
 
+/** In place of a status: a limit of the filter's was reached, and nothing was changed. The ABI has no status for that. */
+export const FULL = -1;
+
 /** How a call ended: a gRPC status; of an HTTP call its status, or 9 (Envoy's BrokenConnection) when it failed. */
 export interface CallStatus {
   readonly code: number;
@@ -46,6 +49,8 @@ export interface GrpcCallRequest {
  * result; contexts know nothing of guest memory. `undefined` means: not available to this context now.
  */
 export interface Host {
+  /** Of the context, within its VM. */
+  readonly id: number;
   /** A map that may be read now. */
   fields(map: number): FieldMap | undefined;
   /** A map that may be changed now. */
@@ -89,19 +94,26 @@ export interface Host {
 
   // What gives an id (1 to 2^32-1) or a status gives the status negated.
 
+  /** Whether calls to that upstream are granted: statuses don't tell. */
+  mayCall(upstream: string): boolean;
   httpCall(request: HttpCallRequest): number;
   grpcCall(request: GrpcCallRequest): number;
-  grpcSend(call: number, message: Buffer, endOfStream: boolean): Status;
+  /** FULL: more than may wait to go out. */
+  grpcSend(call: number, message: Buffer, endOfStream: boolean): Status | typeof FULL;
   grpcCancel(call: number): Status;
   grpcClose(call: number): Status;
   /** Of the call whose end is told now, or was told last. */
   callStatus(): CallStatus;
 
+  /** Whether shared data and queues are granted: statuses don't tell. */
+  readonly mayShare: boolean;
   sharedData(key: string): SharedValue | Status;
-  setSharedData(key: string, value: Buffer, cas: number): Status;
+  /** FULL: more than the filter may keep. */
+  setSharedData(key: string, value: Buffer, cas: number): Status | typeof FULL;
   registerQueue(name: string): number;
   resolveQueue(vmId: string, name: string): number;
-  enqueue(queue: number, value: Buffer): Status;
+  /** FULL: the queue is. */
+  enqueue(queue: number, value: Buffer): Status | typeof FULL;
   dequeue(queue: number): Uint8Array | Status;
 
   defineMetric(type: MetricType, name: string): number;

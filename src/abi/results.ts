@@ -1,6 +1,12 @@
 import type { BodyBuffer } from '../message/body.ts';
 import type { Guest } from './guest.ts';
+import { FULL } from './host.ts';
 import { Status } from './types.ts';
+
+/** The ABI's status for what reached a limit. */
+export function statusOf(status: Status | typeof FULL): Status {
+  return status === FULL ? Status.BAD_ARGUMENT : status;
+}
 
 /**
  * Return values: `*ptrPtr = address, *sizePtr = size`, the bytes in memory that the guest's allocator gave and

@@ -10,7 +10,7 @@ const RULES: readonly (readonly [RegExp, string])[] = [
   [CREATE, 'Each request'],
   [/^plugin/, 'At the end'],
   [/[_-]body$/, 'Each piece of a body'],
-  [/(^|[_-])(tick|queue_ready|foreign_function)$|http_call|grpc/, 'On their own'],
+  [/(^|[_-])(tick|queue[_-]ready|foreign[_-]function)$|http[_-]call|grpc/, 'On their own'],
   [/new_connection|(down|up)stream_/, 'TCP connections'],
   [/[_-]trailers$/, 'Trailers'],
 ];

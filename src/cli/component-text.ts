@@ -29,7 +29,8 @@ export function componentBlocks(lines: string[], { imports, exports, world }: Co
   const from = (...origins: readonly InterfaceReport['from'][]) =>
     imports.filter(each => origins.includes(each.from));
   const wasi = from('wasi');
-  block(lines, 'May call', functionTable([...from('weir'), ...wasi.filter(({ grant }) => grant === '')]));
+  const known = from('weir', 'wasi');
+  block(lines, 'May call', functionTable(known.filter(({ grant }) => grant === '')));
   block(
     lines,
     'Has to be granted, or Weir refuses the component',
@@ -38,12 +39,13 @@ export function componentBlocks(lines: string[], { imports, exports, world }: Co
   block(
     lines,
     'May call, and finds nothing unless granted',
-    grants(wasi.filter(({ grant, required }) => grant !== '' && !required)),
+    grants(known.filter(({ grant, required }) => grant !== '' && !required)),
   );
   block(lines, 'Has to be plugged in (plugs)', functionTable(from('plug')));
   block(lines, 'Unknown, so Weir refuses the component', functionTable(from('unknown')));
   // A filter's callbacks have been told.
-  const others = exports.filter(({ name }) => world?.kind !== 'filter' || name !== world.export);
+  const told = world?.kind === 'filter' ? [world.export, ...world.events] : [];
+  const others = exports.filter(({ name }) => !told.includes(name));
   block(lines, 'Exports', functionTable(others));
 }
 

@@ -1,5 +1,5 @@
-/** What filters/wit/filter.wit says, as witOf reads it; test/component/weir-filter.test.ts keeps it so. */
-export const WEIR_FILTER_VERSION = '0.1.0';
+/** What filters/wit/filter.wit says, as witOf reads it; test/component/world.test.ts keeps it so. */
+export const WEIR_FILTER_VERSION = '0.1.1';
 
 /** Functions by interface: their normal form. */
 export const WEIR_FILTER: Readonly<
@@ -108,6 +108,152 @@ export const WEIR_FILTER: Readonly<
       text: 'func(id: u32) -> result<_, error>',
     },
   },
+  'weir:filter/contexts': {
+    current: {
+      shape: '2rVpE3LEezC8db6avAnpnx',
+      text: 'func() -> u32',
+    },
+  },
+  'weir:filter/timers': {
+    'set-tick-period': {
+      shape: 'IfxSLzUXwSKBPi8CGNcPoC',
+      text: 'func(period: u32)',
+    },
+  },
+  'weir:filter/http-calls': {
+    '[constructor]http-request': {
+      shape: 'tDAHZR7aSfQfVuiba-YH_R',
+      text: 'constructor(upstream: string, method: string, path: string, authority: string)',
+    },
+    '[method]http-request.append-header': {
+      shape: 'NGDGE6LaOZ-FiHqoCLf6MU',
+      text: 'func(name: string, value: list<u8>) -> result<_, service-error>',
+    },
+    '[method]http-request.set-body': {
+      shape: 'p1NREDyxNFfOAS2aesYiJS',
+      text: 'func(body: list<u8>) -> result<_, service-error>',
+    },
+    '[method]http-request.append-trailer': {
+      shape: 'NGDGE6LaOZ-FiHqoCLf6MU',
+      text: 'func(name: string, value: list<u8>) -> result<_, service-error>',
+    },
+    '[method]http-request.set-timeout': {
+      shape: 'ZjoCqf0wP1DygfLUtd490g',
+      text: 'func(timeout: u32) -> result<_, service-error>',
+    },
+    send: {
+      shape: '0Ox7-ZEVxIBd_FjSAoyiNT',
+      text: 'func(request: http-request) -> result<u32, service-error>',
+    },
+  },
+  'weir:filter/grpc-calls': {
+    '[constructor]grpc-request': {
+      shape: 'ZD4TVAhfEGRh3e0mym2gL3',
+      text: 'constructor(upstream: string, service: string, method: string)',
+    },
+    '[method]grpc-request.append-metadata': {
+      shape: 'iyVr5sg9uyE8Mcj7K1hKz8',
+      text: 'func(name: string, value: list<u8>) -> result<_, service-error>',
+    },
+    '[method]grpc-request.set-timeout': {
+      shape: 'KcvkHGy-LRrGIbIQa11klV',
+      text: 'func(timeout: u32) -> result<_, service-error>',
+    },
+    call: {
+      shape: 'OBEoodtAywcODOrVj6PYXh',
+      text: 'func(request: grpc-request, message: list<u8>) -> result<u32, service-error>',
+    },
+    'open-stream': {
+      shape: 'li_qkt4YEBQR9QScttA5fr',
+      text: 'func(request: grpc-request) -> result<u32, service-error>',
+    },
+    send: {
+      shape: '0Qa_7P2skVbAybR6RCvSfO',
+      text: 'func(call: u32, message: list<u8>, end-of-stream: bool) -> result<_, service-error>',
+    },
+    close: {
+      shape: 'bMeyEGqoJc9a_zacGomjOh',
+      text: 'func(call: u32) -> result<_, service-error>',
+    },
+    cancel: {
+      shape: 'bMeyEGqoJc9a_zacGomjOh',
+      text: 'func(call: u32) -> result<_, service-error>',
+    },
+  },
+  'weir:filter/answers': {
+    size: {
+      shape: 'TJIFTjSd-8rumOyVb6VfsC',
+      text: 'func(which: fields-type) -> result<u32, error>',
+    },
+    entries: {
+      shape: 'zJRaV0Ik_xLjJhaxZ3be4j',
+      text: 'func(which: fields-type) -> result<list<tuple<string, list<u8>>>, error>',
+    },
+    get: {
+      shape: 'jconLHTgahybmC0rRsC4Az',
+      text: 'func(which: fields-type, name: string) -> option<list<u8>>',
+    },
+    read: {
+      shape: 'ePc7mReq6iVN5Y0UXvX-oo',
+      text: 'func(which: bytes-type, start: u32, size: u32) -> result<list<u8>, error>',
+    },
+    status: {
+      shape: 'z5MCkX3B57owctEwBN3mHK',
+      text: 'func() -> call-status',
+    },
+  },
+  'weir:filter/shared-data': {
+    get: {
+      shape: 'SKtAzMpD5GgQwF1hqSlQux',
+      text: 'func(key: string) -> result<option<versioned>, service-error>',
+    },
+    set: {
+      shape: 'JPCzJ4E0xONTbBphDxpgyj',
+      text: 'func(key: string, value: list<u8>, cas: u32) -> result<_, service-error>',
+    },
+  },
+  'weir:filter/shared-queues': {
+    register: {
+      shape: 'cvF6zmKgrx27eWOK4X_pz9',
+      text: 'func(name: string) -> result<u32, service-error>',
+    },
+    resolve: {
+      shape: 'AXdVxrfvqJeHGnqowQsDZm',
+      text: 'func(vm-id: string, name: string) -> result<u32, service-error>',
+    },
+    enqueue: {
+      shape: 'sHDarxM501U8DsMPaAVloN',
+      text: 'func(queue: u32, value: list<u8>) -> result<_, service-error>',
+    },
+    dequeue: {
+      shape: 'gOMIA0ZPnpUM1XAGYISmI5',
+      text: 'func(queue: u32) -> result<option<list<u8>>, service-error>',
+    },
+  },
+  'weir:filter/metrics': {
+    define: {
+      shape: 'zWuanlZS_ziDETHoHSsYM6',
+      text: 'func(kind: metric-type, name: string) -> result<u32, service-error>',
+    },
+    'record-value': {
+      shape: 'LEJksAASF8Uk8D28WtsYpv',
+      text: 'func(metric: u32, value: u64) -> result<_, service-error>',
+    },
+    increment: {
+      shape: 'D23hJpTPd7FcSuNHlE2REx',
+      text: 'func(metric: u32, offset: s64) -> result<_, service-error>',
+    },
+    get: {
+      shape: 'wdXZT0yGNfeLyjBGssryvG',
+      text: 'func(metric: u32) -> result<u64, service-error>',
+    },
+  },
+  'weir:filter/foreign-functions': {
+    call: {
+      shape: 'Ew2VCBozArCJvT_Jm3wTaG',
+      text: 'func(name: string, args: list<u8>) -> result<list<u8>, service-error>',
+    },
+  },
   'weir:filter/http': {
     '[constructor]plugin-context': {
       shape: 'ge2dldoOlMi2npJ2vIB_qU',
@@ -164,6 +310,48 @@ export const WEIR_FILTER: Readonly<
     '[method]http-context.on-log': {
       shape: 'Ms4mrFSnDYPXt1rJPFLE6B',
       text: 'func()',
+    },
+  },
+  'weir:filter/tick-events': {
+    'on-tick': {
+      shape: 'BVBqzkEyfaC7wtcZPTwdeJ',
+      text: 'func(plugin: u32)',
+    },
+  },
+  'weir:filter/http-call-events': {
+    'on-http-call-response': {
+      shape: 'R_hPZPogP4V_3EKwBHYaLo',
+      text: 'func(plugin: u32, call: u32, headers: u32, body-size: u32, trailers: u32)',
+    },
+  },
+  'weir:filter/grpc-call-events': {
+    'on-grpc-initial-metadata': {
+      shape: '2UzSmlekchWopaT3E3eqr5',
+      text: 'func(plugin: u32, call: u32, count: u32)',
+    },
+    'on-grpc-message': {
+      shape: 'U1-QrbGyTmDlp5OVIcAXkh',
+      text: 'func(plugin: u32, call: u32, size: u32)',
+    },
+    'on-grpc-trailing-metadata': {
+      shape: '2UzSmlekchWopaT3E3eqr5',
+      text: 'func(plugin: u32, call: u32, count: u32)',
+    },
+    'on-grpc-close': {
+      shape: 'y3eETF-eW_Vor4aOuZnLIe',
+      text: 'func(plugin: u32, call: u32, status: u32)',
+    },
+  },
+  'weir:filter/queue-events': {
+    'on-queue-ready': {
+      shape: 'ueNLT-B8wPP-fIUPuAcY2W',
+      text: 'func(plugin: u32, queue: u32)',
+    },
+  },
+  'weir:filter/foreign-function-events': {
+    'on-foreign-function': {
+      shape: 'nnTc24i3fuKWtOliiQ1OBK',
+      text: 'func(plugin: u32, id: u32, size: u32)',
     },
   },
   'weir:filter/http-headers': {

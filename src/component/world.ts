@@ -1,4 +1,5 @@
 import { ModuleError } from '../errors.ts';
+import { EVENTS } from './filter/types.ts';
 import { versionOf, withoutVersion } from './interface-name.ts';
 import { WEIR_FILTER, WEIR_FILTER_VERSION } from './weir-filter.ts';
 import { readableName, type Wit, type WitExtern } from './wit.ts';
@@ -14,6 +15,8 @@ export type World =
       readonly version: string;
       /** The export's whole name. */
       readonly export: string;
+      /** Whole names of the exports by which it hears of more than its streams. */
+      readonly events: readonly string[];
     }
   /** It answers requests, by WASI HTTP. */
   | { readonly kind: 'http'; readonly version: string; readonly export: string };
@@ -40,7 +43,16 @@ export function worldOf(wit: Wit): World {
   if (first !== undefined) {
     checkExport(first);
     const name = withoutVersion(first.name).slice('weir:filter/'.length) as FilterInterface;
-    return { kind: 'filter', interface: name, version: versionOf(first.name), export: first.name };
+    const events = wit.exports.filter(isEvents);
+    for (const each of events) checkExport(each);
+    const names = events.map(each => each.name);
+    return {
+      kind: 'filter',
+      interface: name,
+      version: versionOf(first.name),
+      export: first.name,
+      events: names,
+    };
   }
   const handler = wit.exports.find(each => withoutVersion(each.name) === HANDLER);
   if (handler === undefined) throw otherWorld(wit);
@@ -98,7 +110,11 @@ export function isWasi03(name: string): boolean {
   return /^wasi:[^@]*@0\.3\./.test(name);
 }
 
-function isOwn({ name }: WitExtern): boolean {
+function isEvents({ name }: { readonly name: string }): boolean {
+  return isOwn({ name }) && Object.hasOwn(EVENTS, withoutVersion(name).slice('weir:filter/'.length));
+}
+
+function isOwn({ name }: { readonly name: string }): boolean {
   return name.startsWith('weir:filter/');
 }
 

@@ -1,4 +1,4 @@
-import type { CallStatus, GrpcCallRequest, HttpCallRequest } from '../abi/host.ts';
+import { type CallStatus, FULL, type GrpcCallRequest, type HttpCallRequest } from '../abi/host.ts';
 import { Status } from '../abi/types.ts';
 import { FieldMap, type RawFields } from '../message/fields.ts';
 import { grpcUpstream } from './grpc-service.ts';
@@ -112,7 +112,7 @@ export class Calls {
     return id;
   }
 
-  grpcSend(id: number, message: Buffer, endOfStream: boolean): Status {
+  grpcSend(id: number, message: Buffer, endOfStream: boolean): Status | typeof FULL {
     const pending = this.#grpc.get(id);
     if (pending === undefined) return Status.NOT_FOUND;
     if (pending.ended) return Status.BAD_ARGUMENT;
@@ -120,7 +120,7 @@ export class Calls {
     // What the guest sends faster than it goes out is held here.
     if (pending.call.buffered + message.length > limits.bufferedBody) {
       counters.limitHits.bufferedBody++;
-      return Status.BAD_ARGUMENT;
+      return FULL;
     }
     pending.call.send(message);
     if (endOfStream) this.#endGrpc(pending);

@@ -18,6 +18,8 @@ import type { Vm, VmSpec } from './vm.ts';
 export interface ComponentLinkage {
   /** The interface it exports, for example `weir:filter/http@0.1.0`. */
   readonly exported: string;
+  /** Those beside it by which it hears of more than its streams. */
+  readonly events: readonly string[];
   /** The core module whose calls go straight to the host; undefined: all go through jco's glue. */
   readonly core: CompiledModule | undefined;
   /** What it and its plugs import of WASI, without versions. */
@@ -29,10 +31,12 @@ export interface ComponentLinkage {
 export function linkComponent({ parts, world }: CompiledComponent, straight: boolean): ComponentLinkage {
   const part = parts.at(-1)!;
   const imports = part.wit.imports.map(each => each.name);
+  const events = world.kind === 'filter' ? world.events : [];
   const sees = INTERFACES[withoutVersion(world.export).slice(PACKAGE.length)]!;
   return {
     exported: world.export,
-    core: straight && !part.composed ? filterCore(part, world.export, imports) : undefined,
+    events,
+    core: straight && !part.composed ? filterCore(part, world.export, events, imports) : undefined,
     wasi: wasiOf(parts),
     phases: phasesSeen(
       sees,

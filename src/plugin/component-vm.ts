@@ -1,10 +1,12 @@
 import type { Hostcall } from '../abi/guest.ts';
 import { countCopies } from '../component/copies.ts';
+import { liftedEvents, loweredEvents } from '../component/filter/event-callbacks.ts';
 import { liftedCalls } from '../component/filter/lifted.ts';
 import { liftedCallbacks } from '../component/filter/lifted-callbacks.ts';
 import { interfaceOf } from '../component/filter/link.ts';
-import { type CoreGuest, loweredCalls } from '../component/filter/lowered.ts';
+import { loweredCalls } from '../component/filter/lowered.ts';
 import { loweredCallbacks, resourceIntrinsics } from '../component/filter/lowered-callbacks.ts';
+import type { CoreGuest } from '../component/filter/lowering.ts';
 import { PACKAGE, trap } from '../component/filter/types.ts';
 import type { ComponentImports } from '../component/glue.ts';
 import { type CoreInstance, instantiateParts } from '../component/instance.ts';
@@ -53,7 +55,7 @@ export class ComponentVm extends Vm implements CoreGuest {
   }
 
   #instantiate({ compiled, linkage, env, grants }: ComponentSpec): Callbacks {
-    const { exported, core, wasi } = linkage;
+    const { exported, events, core, wasi } = linkage;
     const outside = wasiImports(wasi, { env, grants, mode: 'sync' }, this);
     this.#close = outside.close;
     const host = { ...liftedCalls(this), ...outside.imports } as ComponentImports;
@@ -74,7 +76,12 @@ export class ComponentVm extends Vm implements CoreGuest {
       instantiate,
     );
     const lowered = own === undefined ? undefined : loweredCallbacks(this, own, exported);
-    return { ...NO_CALLBACKS, ...(lowered ?? liftedCallbacks(this, exports, exported)) };
+    const heard = own === undefined ? undefined : loweredEvents(own, events);
+    return {
+      ...NO_CALLBACKS,
+      ...(lowered ?? liftedCallbacks(this, exports, exported)),
+      ...(heard ?? liftedEvents(exports, events)),
+    };
   }
 
   #core(core: CompiledModule, given: WebAssembly.Imports, memories: Memories): WebAssembly.Exports {

@@ -1,4 +1,4 @@
-import type { CallStatus, GrpcCallRequest, Host, HttpCallRequest, SharedValue } from '../abi/host.ts';
+import type { CallStatus, FULL, GrpcCallRequest, Host, HttpCallRequest, SharedValue } from '../abi/host.ts';
 import { LOG_LEVELS, type MetricType, Status } from '../abi/types.ts';
 import type { FilterLimits, LimitName } from '../config/types.ts';
 import type { GuestError, HostState } from '../errors.ts';
@@ -97,6 +97,10 @@ export class Context implements Host {
     return Status.BAD_ARGUMENT;
   }
 
+  mayCall(upstream: string): boolean {
+    return this.state.capabilities.upstreams.includes(upstream);
+  }
+
   httpCall(_request: HttpCallRequest): number {
     return -Status.BAD_ARGUMENT;
   }
@@ -105,7 +109,7 @@ export class Context implements Host {
     return -Status.BAD_ARGUMENT;
   }
 
-  grpcSend(_call: number, _message: Buffer, _endOfStream: boolean): Status {
+  grpcSend(_call: number, _message: Buffer, _endOfStream: boolean): Status | typeof FULL {
     return Status.NOT_FOUND;
   }
 
@@ -121,11 +125,15 @@ export class Context implements Host {
     return NO_STATUS;
   }
 
+  get mayShare(): boolean {
+    return this.state.capabilities.sharedData;
+  }
+
   sharedData(_key: string): SharedValue | Status {
     return Status.INTERNAL_FAILURE;
   }
 
-  setSharedData(_key: string, _value: Buffer, _cas: number): Status {
+  setSharedData(_key: string, _value: Buffer, _cas: number): Status | typeof FULL {
     return Status.INTERNAL_FAILURE;
   }
 
@@ -137,7 +145,7 @@ export class Context implements Host {
     return -Status.INTERNAL_FAILURE;
   }
 
-  enqueue(_queue: number, _value: Buffer): Status {
+  enqueue(_queue: number, _value: Buffer): Status | typeof FULL {
     return Status.INTERNAL_FAILURE;
   }
 

@@ -46,6 +46,14 @@ export interface CoreReport {
   readonly memory: { readonly initialBytes: number; readonly maximumBytes: number | null } | null;
 }
 
+/** What interfaces of weir:filter answer `denied` without. */
+const GRANTS: Readonly<Record<string, string>> = {
+  'weir:filter/http-calls': 'capabilities.upstreams: [NAME]',
+  'weir:filter/grpc-calls': 'capabilities.upstreams: [NAME]',
+  'weir:filter/shared-data': 'capabilities.sharedData: true',
+  'weir:filter/shared-queues': 'capabilities.sharedData: true',
+};
+
 /** What a handler of requests has beside WASI's other interfaces. */
 const HTTP = /^wasi:http\/(types|outgoing-handler)$/;
 
@@ -118,7 +126,7 @@ function interfaceReport(extern: WitExtern, world: World | null): InterfaceRepor
     name,
     functions: functionsOf(extern),
     from,
-    grant: isWasi ? grant : '',
+    grant: isWasi ? grant : (GRANTS[id] ?? ''),
     required: isWasi && missing !== undefined,
   };
 }

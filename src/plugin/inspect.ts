@@ -120,7 +120,8 @@ async function componentReport(bytes: Uint8Array): Promise<ModuleReport> {
   const { inspectComponent } = await import('./inspect-component.ts');
   const { report, producers, phases, mayChangeBody, refusal: none, modules } = inspectComponent(bytes);
   const { world, imports, exports, cores } = report;
-  const callbacks = exports.find(({ name }) => world?.kind === 'filter' && name === world.export);
+  const own = world?.kind === 'filter' ? [world.export, ...world.events] : [];
+  const callbacks = exports.filter(({ name }) => own.includes(name)).flatMap(({ functions }) => functions);
   const memories = cores.flatMap(({ memory }) => (memory === null ? [] : [memory]));
   const maxima = memories.map(({ maximumBytes }) => maximumBytes ?? Number.POSITIVE_INFINITY);
   const maximum = maxima.reduce((sum, each) => sum + each, 0);
@@ -135,7 +136,7 @@ async function componentReport(bytes: Uint8Array): Promise<ModuleReport> {
       return functions.map(name => ({ module, name, kind: 'function', status }) as const);
     }),
     exports: exports.map(({ name, kind }) => ({ name, kind: kind === 'func' ? 'function' : kind })),
-    callbacks: (callbacks?.functions ?? []).filter(name => name.includes('.on-')),
+    callbacks: callbacks.filter(name => /(^|\.)on-/.test(name)),
     memory:
       memories.length === 0
         ? null

@@ -1,8 +1,14 @@
-import type { CallStatus, GrpcCallRequest, HttpCallRequest, SharedValue } from '../abi/host.ts';
+import {
+  type CallStatus,
+  FULL,
+  type GrpcCallRequest,
+  type HttpCallRequest,
+  type SharedValue,
+} from '../abi/host.ts';
 import { type MetricType, Status } from '../abi/types.ts';
 import type { Caller } from './calls.ts';
 import type { RootContext } from './root-context.ts';
-import { type ForeignCaller, FULL } from './services.ts';
+import type { ForeignCaller } from './services.ts';
 import { VmContext } from './vm-context.ts';
 
 /** What all contexts of a guest can reach beyond their streams. */
@@ -26,7 +32,7 @@ export abstract class ServiceContext extends VmContext {
     return this.root.calls.grpc(request, this.caller);
   }
 
-  override grpcSend(call: number, message: Buffer, endOfStream: boolean): Status {
+  override grpcSend(call: number, message: Buffer, endOfStream: boolean): Status | typeof FULL {
     return this.root.calls.grpcSend(call, message, endOfStream);
   }
 
@@ -47,13 +53,12 @@ export abstract class ServiceContext extends VmContext {
     return this.state.services.store.get(this.root.identity.vmId, key);
   }
 
-  override setSharedData(key: string, value: Buffer, cas: number): Status {
+  override setSharedData(key: string, value: Buffer, cas: number): Status | typeof FULL {
     if (!this.#mayShare()) return Status.INTERNAL_FAILURE;
     const { services, limits } = this.state;
     const status = services.store.set(this.root.identity.vmId, key, value, cas, limits.sharedDataBytes);
-    if (status !== FULL) return status;
-    this.hit('sharedDataBytes');
-    return Status.BAD_ARGUMENT;
+    if (status === FULL) this.hit('sharedDataBytes');
+    return status;
   }
 
   override registerQueue(name: string): number {
@@ -74,12 +79,11 @@ export abstract class ServiceContext extends VmContext {
     return id === 0 ? -Status.NOT_FOUND : id;
   }
 
-  override enqueue(queue: number, value: Buffer): Status {
+  override enqueue(queue: number, value: Buffer): Status | typeof FULL {
     if (!this.#mayShare()) return Status.INTERNAL_FAILURE;
     const status = this.state.services.store.enqueue(queue, value, this.limits.queueLength);
-    if (status !== FULL) return status;
-    this.hit('queueLength');
-    return Status.BAD_ARGUMENT;
+    if (status === FULL) this.hit('queueLength');
+    return status;
   }
 
   override dequeue(queue: number): Uint8Array | Status {
@@ -135,7 +139,7 @@ export abstract class ServiceContext extends VmContext {
   }
 
   #mayShare(): boolean {
-    if (this.state.capabilities.sharedData) return true;
+    if (this.mayShare) return true;
     this.state.denied('shared data and queues', 'capabilities: {sharedData: true}');
     return false;
   }

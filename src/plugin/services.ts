@@ -1,4 +1,4 @@
-import type { SharedValue } from '../abi/host.ts';
+import type { FULL, SharedValue } from '../abi/host.ts';
 import type { MetricType, Status } from '../abi/types.ts';
 import type { RawFields } from '../message/fields.ts';
 import type { Upstreams } from './upstreams.ts';
@@ -19,11 +19,10 @@ export interface Services {
   readonly foreignFunctions: ReadonlyMap<string, ForeignFunction>;
 }
 
-export type { SharedValue } from '../abi/host.ts';
+export { FULL, type SharedValue } from '../abi/host.ts';
 export { MetricType } from '../abi/types.ts';
 
-/** In place of a status: the limit that was given, or the store's own, was reached, and nothing was changed. */
-export const FULL = -1;
+/** FULL: the limit that was given, or the store's own, was reached, and nothing was changed. */
 export type StoreStatus = Status | typeof FULL;
 
 /**

@@ -4,6 +4,7 @@ import { sha256 } from '../../src/engine/compile.ts';
 import { Interrupter } from '../../src/engine/interrupt/interrupter.ts';
 import { type CompiledFilter, compileFilter } from '../../src/plugin/compile.ts';
 import { type RegisteredPlugin, VmRegistry } from '../../src/plugin/registry.ts';
+import type { Services } from '../../src/plugin/services.ts';
 import { LIMITS, type OptionOverrides, pluginOptions } from '../support/guest.ts';
 import { GuestLog } from '../support/guest-log.ts';
 
@@ -27,9 +28,11 @@ export function compiledFile(path: string, memory = LIMITS.memory): Promise<Comp
 }
 
 /** How wit-bindgen prints the cases of an error enum. */
-const RUST_ERROR = /Error \{ code: \d, name: "([^"]+)", message: "[^"]*" \}/g;
+const RUST_ERROR = /(?:Service)?Error \{ code: \d, name: "([^"]+)", message: "[^"]*" \}/g;
 
 export const PUPPET = 'fixtures/puppet/puppet.wasm';
+/** One that calls and hears of what lies beyond its streams. */
+export const SERVICE_PUPPET = 'fixtures/service-puppet/service-puppet.wasm';
 
 /** The two ways into a component: straight to its core module, or through jco's glue. */
 export const ROADS = [
@@ -41,6 +44,7 @@ export interface Started {
   readonly plugin: RegisteredPlugin;
   readonly chain: PluginChain;
   readonly log: GuestLog;
+  readonly registry: VmRegistry;
   /** What the guest logged since the last call, without levels. */
   said(): string[];
 }
@@ -48,15 +52,29 @@ export interface Started {
 /** The puppet, started with a script: a line `callback operation arguments…` for each step. */
 export async function puppet(
   script: readonly string[],
-  { straight, ...options }: OptionOverrides & { readonly straight: boolean },
+  {
+    straight,
+    file = PUPPET,
+    services,
+    ...options
+  }: OptionOverrides & {
+    readonly straight: boolean;
+    readonly file?: string;
+    readonly services?: Services;
+  },
 ): Promise<Started> {
   const log = new GuestLog('info');
-  const registry = new VmRegistry({ log, interrupter: await Interrupter.ofThread(), straight });
+  const registry = new VmRegistry({
+    log,
+    interrupter: await Interrupter.ofThread(),
+    straight,
+    ...(services && { services }),
+  });
   const config = Buffer.from(script.join('\n'));
   const plugin = registry.start(
-    await compiledFile(PUPPET, options.limits?.memory),
+    await compiledFile(file, options.limits?.memory),
     pluginOptions({ config, ...options }),
   );
   const said = () => log.lines.splice(0).map(line => line.message.replaceAll(RUST_ERROR, '$1'));
-  return { plugin, chain: new PluginChain([plugin], log), log, said };
+  return { plugin, chain: new PluginChain([plugin], log), log, registry, said };
 }

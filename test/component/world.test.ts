@@ -17,15 +17,16 @@ for (const [world, name] of [
     assert.deepEqual(worldOf(await witFrom(own, world)), {
       kind: 'filter',
       interface: name,
-      version: '0.1.0',
-      export: `weir:filter/${name}@0.1.0`,
+      version: '0.1.1',
+      export: `weir:filter/${name}@0.1.1`,
+      events: [],
     });
   });
 }
 
 test('weir-filter.ts has what filters/wit/filter.wit says', async () => {
   const found: Record<string, Record<string, { shape: string; text: string }>> = {};
-  for (const world of ['http-filter', 'header-filter', 'request-header-filter']) {
+  for (const world of ['http-service-filter', 'header-filter', 'request-header-filter']) {
     const { imports, exports } = await witFrom(own, world);
     for (const { name, items } of [...imports, ...exports]) {
       const [id = '', version] = name.split('@');
@@ -35,6 +36,45 @@ test('weir-filter.ts has what filters/wit/filter.wit says', async () => {
     }
   }
   assert.deepEqual(found, WEIR_FILTER);
+});
+
+const EVENTS = ['tick', 'http-call', 'grpc-call', 'queue', 'foreign-function'].map(
+  name => `weir:filter/${name}-events@0.1.1`,
+);
+
+for (const name of ['http', 'header', 'request-header']) {
+  test(`the world ${name}-service-filter`, async () => {
+    const [plain, service] = await Promise.all([
+      witFrom(own, `${name}-filter`),
+      witFrom(own, `${name}-service-filter`),
+    ]);
+    const world = worldOf(service);
+    assert.deepEqual(world, { ...worldOf(plain), events: EVENTS });
+    assert.ok(service.imports.length > plain.imports.length);
+  });
+}
+
+test('a world of its own hears of what it exports', async () => {
+  const text = `${own}\nworld w { include header-filter; import timers; export tick-events; }`;
+  const world = worldOf(await witFrom(text, 'w'));
+  assert.deepEqual(world.kind === 'filter' && world.events, ['weir:filter/tick-events@0.1.1']);
+});
+
+test('0.1.1 adds to 0.1.0 and changes nothing of it', async () => {
+  const first = readFileSync(new URL('../../filters/wit/0.1.0/filter.wit', import.meta.url), 'utf8');
+  let functions = 0;
+  for (const world of ['http-filter', 'header-filter', 'request-header-filter']) {
+    const wit = await witFrom(first, world);
+    assert.equal(worldOf(wit).version, '0.1.0');
+    for (const { name, items } of [...wit.imports, ...wit.exports]) {
+      for (const [label, { kind, shape }] of items) {
+        if (kind !== 'func') continue;
+        functions++;
+        assert.equal(WEIR_FILTER[name.replace('@0.1.0', '')]?.[label]?.shape, shape, `${name} ${label}`);
+      }
+    }
+  }
+  assert.ok(functions > 50, String(functions));
 });
 
 const handler = `package test:w; world w { export wasi:http/incoming-handler@VERSION; }
@@ -49,12 +89,13 @@ test('a handler of WASI HTTP', async () => {
 });
 
 test('a filter of a later 0.1, as long as it asks for nothing that is not there', async () => {
-  const later = own.replace('weir:filter@0.1.0', 'weir:filter@0.1.9');
+  const later = own.replace('weir:filter@0.1.1', 'weir:filter@0.1.9');
   assert.deepEqual(worldOf(await witFrom(later, 'header-filter')), {
     kind: 'filter',
     interface: 'http-headers',
     version: '0.1.9',
     export: 'weir:filter/http-headers@0.1.9',
+    events: [],
   });
 });
 
@@ -70,8 +111,10 @@ async function refused(wit: string, world?: string): Promise<{ code: string; mes
   return { code: '', message: '' };
 }
 
+/** Without the worlds that include others. */
+const plain = own.slice(0, own.indexOf('/// All imports beyond the stream'));
 const worlds =
-  '(a filter exports one of weir:filter/http@0.1.0, weir:filter/http-headers@0.1.0, weir:filter/http-request-headers@0.1.0, or wasi:http/incoming-handler@0.2)';
+  '(a filter exports one of weir:filter/http@0.1.1, weir:filter/http-headers@0.1.1, weir:filter/http-request-headers@0.1.1, or wasi:http/incoming-handler@0.2)';
 const plug = worlds.replace(/\)$/, '; what a filter imports is named in its plugs)');
 const rebuild = '(build it with filters/wit of this Weir)';
 const newer = '(a newer Weir may)';
@@ -95,42 +138,49 @@ const cases: readonly [string, string, string][] = [
   ],
   [
     'another version of weir:filter',
-    own.replace('weir:filter@0.1.0', 'weir:filter@0.2.0').replace('world http-filter', 'world w'),
-    'the component has weir:filter/types@0.2.0, Weir has weir:filter@0.1.0 (build it with filters/wit of this Weir)',
+    plain.replace('weir:filter@0.1.1', 'weir:filter@0.2.0').replace('world http-filter', 'world w'),
+    'the component has weir:filter/types@0.2.0, Weir has weir:filter@0.1.1 (build it with filters/wit of this Weir)',
   ],
   [
     'two worlds at once',
-    own.replace('world http-filter {', 'world w { export http-headers;'),
-    'the component exports weir:filter/http-headers@0.1.0 and weir:filter/http@0.1.0: Weir calls one (export only one of them)',
+    plain.replace('world http-filter {', 'world w { export http-headers;'),
+    'the component exports weir:filter/http-headers@0.1.1 and weir:filter/http@0.1.1: Weir calls one (export only one of them)',
   ],
   [
     'a hostcall that is not there',
-    own.replace('level: func()', 'colour: func()').replace('world http-filter', 'world w'),
-    `the component imports colour of weir:filter/logging@0.1.0, which weir:filter@0.1.0 does not have ${newer}`,
+    plain.replace('level: func()', 'colour: func()').replace('world http-filter', 'world w'),
+    `the component imports colour of weir:filter/logging@0.1.1, which weir:filter@0.1.1 does not have ${newer}`,
   ],
   [
     'an interface that is not there',
-    own.replace('world http-filter {', 'interface clouds { f: func(); } world w { import clouds;'),
-    `the component imports weir:filter/clouds@0.1.0, which weir:filter@0.1.0 does not have ${newer}`,
+    plain.replace('world http-filter {', 'interface clouds { f: func(); } world w { import clouds;'),
+    `the component imports weir:filter/clouds@0.1.1, which weir:filter@0.1.1 does not have ${newer}`,
   ],
   [
     'a hostcall of another type',
-    own.replace('level: func() -> log-level', 'level: func() -> u8').replace('world http-filter', 'world w'),
-    `the component imports level of weir:filter/logging@0.1.0 as func() -> u8; Weir has func() -> log-level ${rebuild}`,
+    plain
+      .replace('level: func() -> log-level', 'level: func() -> u8')
+      .replace('world http-filter', 'world w'),
+    `the component imports level of weir:filter/logging@0.1.1 as func() -> u8; Weir has func() -> log-level ${rebuild}`,
   ],
   [
     'a callback that is missing',
-    own
+    plain
       .replace('on-request-trailers: func(count: u32) -> action;', '')
       .replace('world http-filter', 'world w'),
-    `the component exports weir:filter/http@0.1.0, in which http-context.on-request-trailers is missing; Weir calls func(count: u32) -> action ${rebuild}`,
+    `the component exports weir:filter/http@0.1.1, in which http-context.on-request-trailers is missing; Weir calls func(count: u32) -> action ${rebuild}`,
+  ],
+  [
+    'an event of another type',
+    `${own.replace('on-tick: func(plugin: u32)', 'on-tick: func(plugin: u64)')} world w { include http-filter; export tick-events; }`,
+    `the component exports weir:filter/tick-events@0.1.1, in which on-tick is func(plugin: u64); Weir calls func(plugin: u32) ${rebuild}`,
   ],
   [
     'a callback of another type',
-    own
+    plain
       .replace('on-request-trailers: func(count: u32)', 'on-request-trailers: func(count: u64)')
       .replace('world http-filter', 'world w'),
-    `the component exports weir:filter/http@0.1.0, in which http-context.on-request-trailers is func(count: u64) -> action; Weir calls func(count: u32) -> action ${rebuild}`,
+    `the component exports weir:filter/http@0.1.1, in which http-context.on-request-trailers is func(count: u64) -> action; Weir calls func(count: u32) -> action ${rebuild}`,
   ],
   [
     'a handler of WASI 0.3',
@@ -160,7 +210,7 @@ for (const [name, wit, expected] of cases) {
 
 test('imports that nobody has', async () => {
   const wit = await witFrom(
-    'package a:b@1.0.0; interface i { f: func(); } interface j { f: func(); } world w { import i; import j; import log: func(); import wasi:io/poll@0.2.0; import weir:filter/x@0.1.0; } package wasi:io@0.2.0 { interface poll { f: func(); } } package weir:filter@0.1.0 { interface x { f: func(); } }',
+    'package a:b@1.0.0; interface i { f: func(); } interface j { f: func(); } world w { import i; import j; import log: func(); import wasi:io/poll@0.2.0; import weir:filter/x@0.1.1; } package wasi:io@0.2.0 { interface poll { f: func(); } } package weir:filter@0.1.1 { interface x { f: func(); } }',
     'w',
   );
   const isWasi = (name: string): boolean => name.startsWith('wasi:');
@@ -188,11 +238,11 @@ test('types of values are imports that nobody has to provide; resources are not'
 
 test('of WASI, only releases of 0.2 are known', async () => {
   const wit = await witFrom(
-    'package a:b; world w { import wasi:io/poll@0.2.9; import wasi:x/y@0.1.0; } package wasi:io@0.2.9 { interface poll { f: func(); } } package wasi:x@0.1.0 { interface y { f: func(); } }',
+    'package a:b; world w { import wasi:io/poll@0.2.9; import wasi:x/y@0.1.1; } package wasi:io@0.2.9 { interface poll { f: func(); } } package wasi:x@0.1.1 { interface y { f: func(); } }',
     'w',
   );
   assert.deepEqual(
     unknownImports(wit, [], () => true),
-    ['wasi:x/y@0.1.0'],
+    ['wasi:x/y@0.1.1'],
   );
 });

@@ -8,7 +8,7 @@ import { assemble, GUESTS } from './build.ts';
 
 export const COMPONENTS = join(GUESTS, 'components');
 
-const WIT = new URL('../../filters/wit/filter.wit', import.meta.url);
+const WIT = new URL('../../filters/wit/0.1.0/filter.wit', import.meta.url);
 const VERSION = '@0.1.0';
 const HTTP = `weir:filter/http${VERSION}`;
 const NAMES: Readonly<Record<string, string>> = { i: 'i32', l: 'i64', f: 'f32', d: 'f64' };
@@ -48,12 +48,7 @@ function imports(): [module: string, name: string, local: string, type: string][
     Object.entries(functions).map(([name, type]): [string, string, string, string] => {
       const local = name.replace(/^\[\w+-?(\w*)\]/, (_, drop: string) => (drop === '' ? '' : 'drop.'));
       const isNew = name.startsWith('[constructor]');
-      return [
-        `weir:filter/${from}${VERSION}`,
-        name,
-        isNew ? 'local-response.new' : localOf(from, local),
-        type,
-      ];
+      return [`weir:filter/${from}${VERSION}`, name, isNew ? `${local}.new` : localOf(from, local), type];
     }),
   );
   const own = ['plugin', 'http'].flatMap((short): [string, string, string, string][] =>
@@ -119,7 +114,7 @@ export function coreText(text: string): string {
 }
 
 export interface ComponentOptions {
-  /** In place of filters/wit/filter.wit. */
+  /** In place of filters/wit/0.1.0/filter.wit. */
   readonly wit?: string;
   readonly world?: string;
 }

@@ -126,7 +126,7 @@ it('50 MB of nothing, and of names', { timeout: TIMEOUT }, async t => {
   t.diagnostic(`${(performance.now() - start).toFixed(0)} ms`);
 });
 
-const WIT = readFileSync(new URL('../../filters/wit/filter.wit', import.meta.url), 'utf8');
+const WIT = readFileSync(new URL('../../filters/wit/0.1.0/filter.wit', import.meta.url), 'utf8');
 
 /** The component of a whole core module. */
 const made = (text: string, wit: string, world: string) =>

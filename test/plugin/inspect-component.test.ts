@@ -17,14 +17,15 @@ test('a filter: world, callbacks, imports', async () => {
   assert.deepEqual(report.component?.world, {
     kind: 'filter',
     interface: 'http',
-    version: '0.1.0',
-    export: 'weir:filter/http@0.1.0',
+    version: '0.1.1',
+    export: 'weir:filter/http@0.1.1',
+    events: [],
   });
   assert.ok(report.callbacks.includes('http-context.on-request-body'));
   assert.ok(!report.callbacks.includes('plugin-context.create-http-context'));
-  const logging = report.component?.imports.find(({ name }) => name === 'weir:filter/logging@0.1.0');
+  const logging = report.component?.imports.find(({ name }) => name === 'weir:filter/logging@0.1.1');
   assert.deepEqual(logging, {
-    name: 'weir:filter/logging@0.1.0',
+    name: 'weir:filter/logging@0.1.1',
     functions: ['log', 'level'],
     from: 'weir',
     grant: '',
@@ -32,10 +33,10 @@ test('a filter: world, callbacks, imports', async () => {
   });
   assert.ok(
     report.imports.some(({ module, name, status }) => {
-      return module === 'weir:filter/body@0.1.0' && name === 'write' && status === 'implemented';
+      return module === 'weir:filter/body@0.1.1' && name === 'write' && status === 'implemented';
     }),
   );
-  assert.deepEqual(report.exports, [{ name: 'weir:filter/http@0.1.0', kind: 'interface' }]);
+  assert.deepEqual(report.exports, [{ name: 'weir:filter/http@0.1.1', kind: 'interface' }]);
   const headers = await inspectModule(await fromWit(own, 'header-filter'));
   assert.equal(headers.mayChangeBody, false);
 });

@@ -2,7 +2,7 @@ import type { HostcallTable } from '../guest.ts';
 import { returnBytes } from '../results.ts';
 import { Status } from '../types.ts';
 
-const NAME_MAX_BYTES = 256;
+export const FUNCTION_NAME_MAX_BYTES = 256;
 
 /** Chapter "Foreign function interface". */
 export const foreignFunctions: HostcallTable = {
@@ -25,7 +25,7 @@ export const foreignFunctions: HostcallTable = {
       const { memory, host } = guest;
       if (!memory.has(namePtr, nameSize) || !memory.has(argsPtr, argsSize))
         return Status.INVALID_MEMORY_ACCESS;
-      if (nameSize >>> 0 > NAME_MAX_BYTES) return Status.NOT_FOUND;
+      if (nameSize >>> 0 > FUNCTION_NAME_MAX_BYTES) return Status.NOT_FOUND;
       if (argsSize >>> 0 > host.limits.bufferedBody) {
         host.hit('bufferedBody');
         return Status.BAD_ARGUMENT;

@@ -1,16 +1,20 @@
 import type { Guest, HostcallTable } from '../guest.ts';
 import { readPairs } from '../pairs.ts';
-import { returnBytes } from '../results.ts';
+import { returnBytes, statusOf } from '../results.ts';
 import { fits } from '../room.ts';
 import { Status } from '../types.ts';
-import { legalFields, returnId } from './http-calls.ts';
+import { legalFields, returnId, TIMEOUT_MAX } from './http-calls.ts';
 
 /** A name of an upstream, or Envoy's GrpcService around it. */
 const UPSTREAM_MAX_BYTES = 4096;
 const NAME_MAX_BYTES = 1024;
-const TIMEOUT_MAX = 0x7fffffff;
 /** What the name of a service or method may be made of: `/service/method` is a path. */
 const NAME = /^[0-9A-Za-z_.-]+$/;
+
+/** Whether a service or method may be called so. */
+export function isGrpcName(name: string): boolean {
+  return name.length <= NAME_MAX_BYTES && NAME.test(name);
+}
 
 /** `message` undefined: a stream. All ranges lie inside the memory. */
 function open(
@@ -27,7 +31,7 @@ function open(
   if (upstream[1] >>> 0 > UPSTREAM_MAX_BYTES || timeout >>> 0 > TIMEOUT_MAX) return Status.BAD_ARGUMENT;
   if (service[1] >>> 0 > NAME_MAX_BYTES || method[1] >>> 0 > NAME_MAX_BYTES) return Status.BAD_ARGUMENT;
   const names = [memory.latin1(...service), memory.latin1(...method)] as const;
-  if (!NAME.test(names[0]) || !NAME.test(names[1])) return Status.BAD_ARGUMENT;
+  if (!isGrpcName(names[0]) || !isGrpcName(names[1])) return Status.BAD_ARGUMENT;
   const pairs = readPairs(memory, ...metadata);
   if (pairs === undefined || !legalFields(pairs) || !fits(host, pairs)) return Status.BAD_ARGUMENT;
   const request = {
@@ -144,7 +148,7 @@ export const grpcCalls: HostcallTable = {
   proxy_grpc_send: guest => (id: number, ptr: number, size: number, endOfStream: number) => {
     if (!guest.memory.has(ptr, size)) return Status.INVALID_MEMORY_ACCESS;
     if (tooLarge(guest, size)) return Status.BAD_ARGUMENT;
-    return guest.host.grpcSend(id >>> 0, guest.memory.copy(ptr, size), endOfStream !== 0);
+    return statusOf(guest.host.grpcSend(id >>> 0, guest.memory.copy(ptr, size), endOfStream !== 0));
   },
 
   /** `proxy_grpc_cancel(id) -> status`: a call or stream ends at once; no callback follows. OK; NOT_FOUND. */

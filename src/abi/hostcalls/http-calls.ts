@@ -7,7 +7,8 @@ import { Status } from '../types.ts';
 
 /** Names of upstreams have up to 128 characters of up to 4 bytes. */
 export const UPSTREAM_MAX_BYTES = 512;
-const TIMEOUT_MAX = 0x7fffffff;
+/** ms. */
+export const TIMEOUT_MAX = 0x7fffffff;
 const REQUIRED = [':method', ':path', ':authority'];
 
 /** True when all are legal fields and none is a pseudo header. */
@@ -26,7 +27,7 @@ export function returnId(guest: Guest, id: number, ptr: number): Status {
 }
 
 /** Undefined when a pair is illegal or `:method`, `:path` or `:authority` is missing; the last may be empty, as in Envoy. */
-function requestHeaders(pairs: RawFields): RequestHeaders | undefined {
+export function requestHeaders(pairs: RawFields): RequestHeaders | undefined {
   for (const name of REQUIRED) {
     let found = false;
     for (let i = 0; i < pairs.length && !found; i += 2) found = pairs[i] === name;

@@ -2,7 +2,7 @@ import type { HostcallTable } from '../guest.ts';
 import { METRIC_TYPE_MAX, type MetricType, Status } from '../types.ts';
 import { returnId } from './http-calls.ts';
 
-const NAME_MAX_BYTES = 256;
+export const METRIC_NAME_MAX_BYTES = 256;
 
 /** Chapter "Metrics". Values are u64; a counter doesn't go down, and a histogram can't be read. */
 export const metrics: HostcallTable = {
@@ -15,7 +15,7 @@ export const metrics: HostcallTable = {
     const { memory } = guest;
     if (type >>> 0 > METRIC_TYPE_MAX) return Status.BAD_ARGUMENT;
     if (!memory.has(namePtr, nameSize) || !memory.has(idPtr, 4)) return Status.INVALID_MEMORY_ACCESS;
-    if (nameSize === 0 || nameSize >>> 0 > NAME_MAX_BYTES) return Status.BAD_ARGUMENT;
+    if (nameSize === 0 || nameSize >>> 0 > METRIC_NAME_MAX_BYTES) return Status.BAD_ARGUMENT;
     return returnId(
       guest,
       guest.host.defineMetric(type as MetricType, memory.latin1(namePtr, nameSize)),

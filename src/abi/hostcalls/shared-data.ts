@@ -1,5 +1,5 @@
 import type { HostcallTable } from '../guest.ts';
-import { returnBytes } from '../results.ts';
+import { returnBytes, statusOf } from '../results.ts';
 import { Status } from '../types.ts';
 
 /** A key longer than this is none. */
@@ -39,6 +39,8 @@ export const sharedData: HostcallTable = {
         host.hit('sharedDataBytes');
         return Status.BAD_ARGUMENT;
       }
-      return host.setSharedData(memory.latin1(keyPtr, keySize), memory.copy(valuePtr, valueSize), cas >>> 0);
+      return statusOf(
+        host.setSharedData(memory.latin1(keyPtr, keySize), memory.copy(valuePtr, valueSize), cas >>> 0),
+      );
     },
 };

@@ -1,5 +1,5 @@
 import type { HostcallTable } from '../guest.ts';
-import { returnBytes } from '../results.ts';
+import { returnBytes, statusOf } from '../results.ts';
 import { Status } from '../types.ts';
 import { returnId } from './http-calls.ts';
 import { KEY_MAX_BYTES } from './shared-data.ts';
@@ -45,7 +45,7 @@ export const sharedQueues: HostcallTable = {
       host.hit('sharedDataBytes');
       return Status.BAD_ARGUMENT;
     }
-    return host.enqueue(id >>> 0, memory.copy(ptr, size));
+    return statusOf(host.enqueue(id >>> 0, memory.copy(ptr, size)));
   },
 
   /**

@@ -1,8 +1,11 @@
 import { LOG_MESSAGE_MAX_BYTES } from '../../abi/hostcalls/logging.ts';
 import { LOG_LEVELS } from '../../abi/types.ts';
 import type { ComponentImports } from '../glue.ts';
-import { clear, mayWrite, PATH_MAX_BYTES, pathOf, put, readable, remove } from './calls.ts';
-import { ResponseDrafts } from './local-response.ts';
+import { clear, mayWrite, PATH_MAX_BYTES, pathOf, put, remove } from './calls.ts';
+import { Drafts } from './drafts.ts';
+import { liftedServices } from './lifted-services.ts';
+import { answer, latin1, liftedRead, liftedReading } from './lifting.ts';
+import { ResponseDraft } from './local-response.ts';
 import {
   answerOf,
   BAD_ARGUMENT,
@@ -12,7 +15,6 @@ import {
   LIMIT_REACHED,
   LOG_LEVEL_NAMES,
   MAP_TYPES,
-  OK,
   PACKAGE,
   STREAM_TYPES,
   trap,
@@ -21,14 +23,6 @@ import {
 
 const ERROR = LOG_LEVELS.indexOf('error');
 
-/** Throws what jco's glue takes for the `err` of a result. */
-function answer(value: number): void {
-  if (value !== OK) throw ERRORS[value];
-}
-
-const latin1 = (bytes: Uint8Array): string =>
-  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
-const bytesOf = (text: string): Buffer => Buffer.from(text, 'latin1');
 const map = (type: string): number => (MAP_TYPES as readonly string[]).indexOf(type);
 const body = (type: string): number => (BODY_TYPES as readonly string[]).indexOf(type);
 const stream = (type: string): number => (STREAM_TYPES as readonly string[]).indexOf(type);
@@ -38,13 +32,13 @@ const stream = (type: string): number => (STREAM_TYPES as readonly string[]).ind
  * the host.
  */
 export function liftedCalls(guest: ComponentGuest): ComponentImports {
-  const drafts = new ResponseDrafts();
+  const drafts = new Drafts<ResponseDraft>('local response');
 
   class LocalResponse {
     readonly #handle: number;
 
     constructor(status: number) {
-      this.#handle = drafts.add(status);
+      this.#handle = drafts.add(new ResponseDraft(status));
     }
 
     /** For a handle that it doesn't know, the glue makes an object that was never constructed. */
@@ -54,7 +48,9 @@ export function liftedCalls(guest: ComponentGuest): ComponentImports {
     }
 
     appendHeader(name: string, value: Uint8Array): void {
-      answer(drafts.get(LocalResponse.#of(this)).appendHeader(guest.host, name.toLowerCase(), latin1(value)));
+      answer(
+        drafts.get(LocalResponse.#of(this)).headers.append(guest.host, name.toLowerCase(), latin1(value)),
+      );
     }
 
     setBody(bytes: Uint8Array): void {
@@ -91,22 +87,7 @@ export function liftedCalls(guest: ComponentGuest): ComponentImports {
       level: () => LOG_LEVEL_NAMES[guest.host.logLevel],
     },
     headers: {
-      size(type: string): number {
-        const fields = guest.host.fields(map(type));
-        if (fields === undefined) throw ERRORS[UNAVAILABLE];
-        return fields.count;
-      },
-      entries(type: string): [string, Uint8Array][] {
-        const pairs = guest.host.fields(map(type))?.pairs();
-        if (pairs === undefined) throw ERRORS[UNAVAILABLE];
-        const entries: [string, Uint8Array][] = [];
-        for (let i = 0; i < pairs.length; i += 2) entries.push([pairs[i]!, bytesOf(pairs[i + 1]!)]);
-        return entries;
-      },
-      get(type: string, name: string): Uint8Array | undefined {
-        const value = guest.host.fields(map(type))?.get(name.toLowerCase());
-        return value === undefined ? undefined : bytesOf(value);
-      },
+      ...liftedReading(guest, map),
       set: (type: string, name: string, value: Uint8Array) =>
         answer(put(guest.host, map(type), name.toLowerCase(), latin1(value), true)),
       append: (type: string, name: string, value: Uint8Array) =>
@@ -115,13 +96,7 @@ export function liftedCalls(guest: ComponentGuest): ComponentImports {
       clear: (type: string) => answer(clear(guest.host, map(type))),
     },
     body: {
-      read(type: string, start: number, size: number): Uint8Array {
-        const buffer = guest.host.buffer(body(type));
-        if (buffer === undefined) throw ERRORS[UNAVAILABLE];
-        const bytes = Buffer.alloc(readable(buffer.length, start, size));
-        buffer.copyTo(bytes, 0, start, bytes.length);
-        return bytes;
-      },
+      read: liftedRead(guest, body),
       write(type: string, start: number, size: number, bytes: Uint8Array): void {
         const { host } = guest;
         const buffer = host.writableBuffer(body(type));
@@ -154,6 +129,7 @@ export function liftedCalls(guest: ComponentGuest): ComponentImports {
       done: () => answer(answerOf(guest.host.done())),
       setEffectiveContext: (id: number) => answer(answerOf(guest.setEffectiveContext(id))),
     },
+    ...liftedServices(guest),
   };
   return Object.fromEntries(
     Object.entries(calls).map(([name, functions]) => [`${PACKAGE}${name}`, functions]),

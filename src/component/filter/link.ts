@@ -1,6 +1,6 @@
 import type { CompiledModule } from '../../engine/compile.ts';
 import type { Part } from '../compile.ts';
-import { CALL_TYPES, CALLBACK_TYPES, REALLOC_TYPE } from './signatures.ts';
+import { CALL_TYPES, CALLBACK_TYPES, EVENT_TYPES, REALLOC_TYPE } from './signatures.ts';
 import { PACKAGE } from './types.ts';
 
 /** Before the name of a function: what is called with its result, when that was taken. */
@@ -9,11 +9,13 @@ const POST = 'cabi_post_';
 /**
  * The one core module of a component that is the filter, when its imports and exports may go straight to the host, past
  * jco's glue; undefined when something may stand between (a composition), or anything is not as tools make it.
- * `exported`: the interface it exports, with its version. `imported`: those of the component, with theirs.
+ * `exported`: the interface it exports, with its version; `events`: those beside it. `imported`: those of the component,
+ * with theirs.
  */
 export function filterCore(
   part: Part,
   exported: string,
+  events: readonly string[],
   imported: readonly string[],
 ): CompiledModule | undefined {
   const cores = [...part.cores.values()].filter(core => usesWorld(core));
@@ -28,8 +30,10 @@ export function filterCore(
     const id = isPost ? name.slice(POST.length) : name;
     if (!id.startsWith(PACKAGE)) continue;
     const [from, item = ''] = id.split('#');
-    if (from !== exported || kind !== 'function') return undefined;
-    const called = Object.hasOwn(CALLBACK_TYPES, item) ? CALLBACK_TYPES[item] : undefined;
+    if (kind !== 'function' || from === undefined) return undefined;
+    if (from !== exported && !events.includes(from)) return undefined;
+    const callbacks = from === exported ? CALLBACK_TYPES : EVENT_TYPES[interfaceOf(from)]!;
+    const called = Object.hasOwn(callbacks, item) ? callbacks[item] : undefined;
     const wanted = isPost && called !== undefined ? `${called.split(':')[1]}:` : called;
     if (wanted !== undefined && wanted !== types[name]) return undefined;
   }

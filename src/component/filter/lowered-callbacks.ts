@@ -1,6 +1,6 @@
 import { BufferType } from '../../abi/types.ts';
 import type { GuestMemory } from '../../engine/memory.ts';
-import type { CoreGuest } from './lowered.ts';
+import type { CoreGuest } from './lowering.ts';
 import { ACTIONS, type Callback, type FilterCallbacks, trap } from './types.ts';
 
 type CoreFunction = (...args: number[]) => number;

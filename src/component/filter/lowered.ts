@@ -1,35 +1,25 @@
 import { LOG_MESSAGE_MAX_BYTES } from '../../abi/hostcalls/logging.ts';
 import { canHold } from '../../abi/room.ts';
 import { LOG_LEVELS } from '../../abi/types.ts';
-import type { GuestMemory } from '../../engine/memory.ts';
-import { clear, mayWrite, PATH_MAX_BYTES, pathOf, put, readable, remove } from './calls.ts';
-import { ResponseDrafts } from './local-response.ts';
+import { clear, mayWrite, PATH_MAX_BYTES, pathOf, put, remove } from './calls.ts';
+import { Drafts } from './drafts.ts';
+import { ResponseDraft } from './local-response.ts';
+import { readBytes, readFields } from './lowered-reading.ts';
+import { loweredServices } from './lowered-services.ts';
+import { type CoreGuest, type LoweredTable, lowering, NAME_MAX_BYTES } from './lowering.ts';
 import {
   answerOf,
   BAD_ARGUMENT,
+  BODY_BUFFERS,
   BODY_TYPES,
-  type ComponentGuest,
   LIMIT_REACHED,
   LOG_LEVEL_NAMES,
   MAP_TYPES,
   OK,
   STREAM_TYPES,
-  trap,
   UNAVAILABLE,
 } from './types.ts';
 
-/** The memory of the core module that calls, and its allocator. */
-export interface CoreGuest extends ComponentGuest {
-  readonly memory: GuestMemory;
-  /** Memory for `size` (> 0) bytes that the guest will own, checked to lie inside. @throws RuntimeError */
-  allocate(size: number, align: number): number;
-}
-
-type Lowered = (...args: never[]) => number | undefined;
-type LoweredTable = Readonly<Record<string, Readonly<Record<string, Lowered>>>>;
-
-/** A name longer than this is no field's: nobody makes a string of it. */
-const NAME_MAX_BYTES = 64 * 1024;
 const ERROR = LOG_LEVELS.indexOf('error');
 
 /**
@@ -38,43 +28,10 @@ const ERROR = LOG_LEVELS.indexOf('error');
  * result goes that isn't one.
  */
 export function loweredCalls(guest: CoreGuest): LoweredTable {
-  const drafts = new ResponseDrafts();
+  const drafts = new Drafts<ResponseDraft>('local response');
 
-  const check = (ptr: number, size: number): void => {
-    if (!guest.memory.has(ptr, size))
-      throw trap(`${size >>> 0} bytes at ${ptr >>> 0} are outside of the memory`);
-  };
-  const one = (value: number, names: readonly string[], what: string): void => {
-    if (value >>> 0 >= names.length) throw trap(`${value} is no ${what}`);
-  };
-  /** `result<_, error>` */
-  const answer = (ret: number, value: number): undefined => {
-    check(ret, 2);
-    const { memory } = guest;
-    if (value === OK) memory.setU8(ret, 0);
-    else {
-      memory.setU8(ret, 1);
-      memory.setU8(ret + 1, value);
-    }
-  };
-  /** `err` of a result whose payload is aligned to 4. */
-  const fail = (ret: number, error: number): undefined => {
-    check(ret, 8);
-    guest.memory.setU8(ret, 1);
-    guest.memory.setU8(ret + 4, error);
-  };
-  /** A list or string at `ret`: bytes in memory that the guest owns. */
-  const list = (at: number, address: number, length: number): void => {
-    guest.memory.setU32(at, address);
-    guest.memory.setU32(at + 4, length);
-  };
-  const giveText = (text: string): number => {
-    if (text.length === 0) return 1;
-    const address = guest.allocate(text.length, 1);
-    guest.memory.writeLatin1(address, text);
-    return address;
-  };
-  const name = (ptr: number, size: number): string => guest.memory.latin1(ptr, size).toLowerCase();
+  const low = lowering(guest);
+  const { check, one, answer, name } = low;
 
   const setter =
     (replaces: boolean) =>
@@ -102,47 +59,7 @@ export function loweredCalls(guest: CoreGuest): LoweredTable {
     },
 
     headers: {
-      size: (map: number, ret: number) => {
-        one(map, MAP_TYPES, 'map-type');
-        const fields = guest.host.fields(map);
-        if (fields === undefined) return fail(ret, UNAVAILABLE);
-        check(ret, 8);
-        guest.memory.setU8(ret, 0);
-        guest.memory.setU32(ret + 4, fields.count);
-        return undefined;
-      },
-      entries: (map: number, ret: number) => {
-        one(map, MAP_TYPES, 'map-type');
-        const fields = guest.host.fields(map);
-        if (fields === undefined) return fail(ret, UNAVAILABLE);
-        check(ret, 12);
-        const pairs = fields.pairs();
-        const count = pairs.length >> 1;
-        // A tuple of a string and a list: two addresses, two lengths.
-        const tuples = count === 0 ? 4 : guest.allocate(count * 16, 4);
-        for (let i = 0; i < pairs.length; i++) {
-          const text = pairs[i]!;
-          list(tuples + i * 8, giveText(text), text.length);
-        }
-        guest.memory.setU8(ret, 0);
-        list(ret + 4, tuples, count);
-        return undefined;
-      },
-      get: (map: number, at: number, size: number, ret: number) => {
-        one(map, MAP_TYPES, 'map-type');
-        check(at, size);
-        check(ret, 12);
-        const named = size >>> 0 <= NAME_MAX_BYTES;
-        const value = named ? guest.host.fields(map)?.get(name(at, size)) : undefined;
-        if (value === undefined) {
-          guest.memory.setU8(ret, 0);
-          return undefined;
-        }
-        const address = giveText(value);
-        guest.memory.setU8(ret, 1);
-        list(ret + 4, address, value.length);
-        return undefined;
-      },
+      ...readFields(guest, low, MAP_TYPES, 'map-type', 0),
       set: setter(true),
       append: setter(false),
       remove: (map: number, at: number, size: number, ret: number) => {
@@ -158,18 +75,7 @@ export function loweredCalls(guest: CoreGuest): LoweredTable {
     },
 
     body: {
-      read: (body: number, start: number, size: number, ret: number) => {
-        one(body, BODY_TYPES, 'body-type');
-        check(ret, 12);
-        const buffer = guest.host.buffer(body);
-        if (buffer === undefined) return fail(ret, UNAVAILABLE);
-        const n = readable(buffer.length, start >>> 0, size >>> 0);
-        const address = n === 0 ? 1 : guest.allocate(n, 1);
-        if (n > 0) buffer.copyTo(guest.memory.bytes, address, start >>> 0, n);
-        guest.memory.setU8(ret, 0);
-        list(ret + 4, address, n);
-        return undefined;
-      },
+      read: readBytes(guest, low, BODY_TYPES, 'body-type', BODY_BUFFERS),
       write: (body: number, start: number, size: number, at: number, added: number, ret: number) => {
         one(body, BODY_TYPES, 'body-type');
         check(at, added);
@@ -189,15 +95,7 @@ export function loweredCalls(guest: CoreGuest): LoweredTable {
         check(ret, 12);
         const named = size >>> 0 <= PATH_MAX_BYTES;
         const value = named ? guest.host.property(pathOf(guest.memory.latin1(at, size))) : undefined;
-        if (value === undefined) {
-          guest.memory.setU8(ret, 0);
-          return undefined;
-        }
-        const address = value.length === 0 ? 1 : guest.allocate(value.length, 1);
-        if (value.length > 0) guest.memory.write(address, value);
-        guest.memory.setU8(ret, 1);
-        list(ret + 4, address, value.length);
-        return undefined;
+        return low.option(ret, value);
       },
       set: (at: number, size: number, valueAt: number, valueSize: number, ret: number) => {
         check(at, size);
@@ -214,7 +112,7 @@ export function loweredCalls(guest: CoreGuest): LoweredTable {
     },
 
     'http-stream': {
-      '[constructor]local-response': (status: number) => drafts.add(status & 0xffff),
+      '[constructor]local-response': (status: number) => drafts.add(new ResponseDraft(status & 0xffff)),
       '[method]local-response.append-header': (
         handle: number,
         nameAt: number,
@@ -229,7 +127,7 @@ export function loweredCalls(guest: CoreGuest): LoweredTable {
         if (!canHold(guest.host, (nameSize >>> 0) + (size >>> 0))) return answer(ret, LIMIT_REACHED);
         return answer(
           ret,
-          draft.appendHeader(guest.host, name(nameAt, nameSize), guest.memory.latin1(at, size)),
+          draft.headers.append(guest.host, name(nameAt, nameSize), guest.memory.latin1(at, size)),
         );
       },
       '[method]local-response.set-body': (handle: number, at: number, size: number, ret: number) => {
@@ -265,5 +163,7 @@ export function loweredCalls(guest: CoreGuest): LoweredTable {
       'set-effective-context': (id: number, ret: number) =>
         answer(ret, answerOf(guest.setEffectiveContext(id >>> 0))),
     },
+
+    ...loweredServices(guest, low),
   };
 }

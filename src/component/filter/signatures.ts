@@ -25,6 +25,33 @@ export const CALL_TYPES: Readonly<Record<string, Readonly<Record<string, string>
     done: 'i:',
     'set-effective-context': 'ii:',
   },
+  contexts: { current: ':i' },
+  timers: { 'set-tick-period': 'i:' },
+  'http-calls': {
+    '[constructor]http-request': 'iiiiiiii:i',
+    '[method]http-request.append-header': 'iiiiii:',
+    '[method]http-request.set-body': 'iiii:',
+    '[method]http-request.append-trailer': 'iiiiii:',
+    '[method]http-request.set-timeout': 'iii:',
+    '[resource-drop]http-request': 'i:',
+    send: 'ii:',
+  },
+  'grpc-calls': {
+    '[constructor]grpc-request': 'iiiiii:i',
+    '[method]grpc-request.append-metadata': 'iiiiii:',
+    '[method]grpc-request.set-timeout': 'iii:',
+    '[resource-drop]grpc-request': 'i:',
+    call: 'iiii:',
+    'open-stream': 'ii:',
+    send: 'iiiii:',
+    close: 'ii:',
+    cancel: 'ii:',
+  },
+  answers: { size: 'ii:', entries: 'ii:', get: 'iiii:', read: 'iiii:', status: 'i:' },
+  'shared-data': { get: 'iii:', set: 'iiiiii:' },
+  'shared-queues': { register: 'iii:', resolve: 'iiiii:', enqueue: 'iiii:', dequeue: 'ii:' },
+  metrics: { define: 'iiii:', 'record-value': 'ili:', increment: 'ili:', get: 'ii:' },
+  'foreign-functions': { call: 'iiiii:' },
 };
 
 export const CALLBACK_TYPES: Readonly<Record<string, string>> = {
@@ -44,6 +71,20 @@ export const CALLBACK_TYPES: Readonly<Record<string, string>> = {
   '[method]http-context.on-done': 'i:i',
   '[method]http-context.on-log': 'i:',
   '[dtor]http-context': 'i:',
+};
+
+/** Of the interfaces of events. */
+export const EVENT_TYPES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  'tick-events': { 'on-tick': 'i:' },
+  'http-call-events': { 'on-http-call-response': 'iiiii:' },
+  'grpc-call-events': {
+    'on-grpc-initial-metadata': 'iii:',
+    'on-grpc-message': 'iii:',
+    'on-grpc-trailing-metadata': 'iii:',
+    'on-grpc-close': 'iii:',
+  },
+  'queue-events': { 'on-queue-ready': 'ii:' },
+  'foreign-function-events': { 'on-foreign-function': 'iii:' },
 };
 
 /** The canonical allocator. */

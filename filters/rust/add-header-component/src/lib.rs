@@ -9,7 +9,7 @@ extern crate self as proxy_wasm;
 extern crate self as weir_filter;
 pub use host::{config, headers, log, types};
 
-wit_bindgen::generate!({ path: "../../wit/filter.wit", world: "header-filter" });
+wit_bindgen::generate!({ path: "../../wit/0.1.0/filter.wit", world: "header-filter" });
 
 use exports::weir::filter::http_headers::{Guest, GuestHttpContext, GuestPluginContext, HttpContext};
 use headers::Map;

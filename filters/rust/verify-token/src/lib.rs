@@ -1,7 +1,7 @@
 //! Lets a request pass when the component behind `acme:auth/verifier` accepts its bearer token.
 
 wit_bindgen::generate!({
-    path: ["../../wit/filter.wit", "../static-verifier/wit", "wit"],
+    path: ["../../wit/0.1.0/filter.wit", "../static-verifier/wit", "wit"],
     world: "weir:verify-token/verify-token",
     generate_all,
 });
