@@ -3,9 +3,9 @@
  * build, everything that is kept on disk being there. Beside it, in the same rounds, Node alone and the smallest server:
  * absolute figures are this machine's, the ratios are what counts.
  *
- *     node loadtest/start.ts [--rounds 15] [--compare DIR] [--json]
+ *     node loadtest/start.ts [--rounds 15] [--compare DIR] [--workers 1,2] [--json]
  *
- * `--compare`: another checkout of Weir, measured in the same rounds. A build is made when it is older than its source.
+ * `--workers`: with so many threads each; without, as many as Weir takes by itself. `--compare`: another checkout of Weir, measured in the same rounds. A build is made when it is older than its source.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -46,6 +46,8 @@ export interface StartOptions {
   readonly rounds?: number;
   /** Another checkout of Weir, to be measured in the same rounds. */
   readonly compare?: string;
+  /** Threads; each number is measured. Default: what Weir takes by itself. */
+  readonly workers?: readonly (number | 'auto')[];
   /** ms that all rounds together may take: fewer are made then. */
   readonly timeLimit?: number;
   /** Told of each start that is made. */
@@ -113,7 +115,11 @@ const CHAINS: readonly {
   },
 ];
 
-function configuration(filters: (typeof CHAINS)[number]['filters'], upstream: string): string {
+function configuration(
+  filters: (typeof CHAINS)[number]['filters'],
+  upstream: string,
+  workers: number | 'auto',
+): string {
   const names = filters.map(([folder]) => folder.replaceAll('/', '-'));
   const entries = filters.map(([folder, config], i) => {
     const module = join(THIS, 'filters', folder, `${folder.split('/').at(-1)}.wasm`);
@@ -125,12 +131,14 @@ function configuration(filters: (typeof CHAINS)[number]['filters'], upstream: st
     upstreams: { app: { endpoints: [upstream] } },
     filters: Object.fromEntries(entries),
     log: { level: 'error' },
+    // An older checkout, to compare with, doesn't know the key.
+    ...(workers !== 'auto' && { workers }),
   });
 }
 
 /** Starts everything in turn, `rounds` times, in a temporary directory. Nothing is left behind. */
 export async function measureStart(options: StartOptions = {}): Promise<StartRow[]> {
-  const { rounds = 15, timeLimit = 300_000, progress } = options;
+  const { rounds = 15, timeLimit = 300_000, workers: counts = ['auto'], progress } = options;
   const roots = [THIS, ...(options.compare === undefined ? [] : [resolve(options.compare)])];
   progress?.('build');
   for (const root of roots) await build(root);
@@ -143,9 +151,11 @@ export async function measureStart(options: StartOptions = {}): Promise<StartRow
       { name: NODE, root: THIS, args: () => ['-e', '0'], serves: false },
       { name: SERVER, root: THIS, args: port => ['-e', smallest(port)], serves: true },
     ];
-    for (const [i, { name, filters }] of CHAINS.entries()) {
+    const variants = CHAINS.flatMap(chain => counts.map(workers => ({ ...chain, workers })));
+    for (const [i, { name, filters, workers }] of variants.entries()) {
       const file = join(directory, `weir-${i}.yaml`);
-      writeFileSync(file, configuration(filters, upstreamUrl));
+      writeFileSync(file, configuration(filters, upstreamUrl, workers));
+      const threads = workers === 'auto' ? '' : `, workers: ${workers}`;
       for (const [origin, script] of [
         ['build', 'dist/main.js'],
         ['source', 'src/main.ts'],
@@ -153,7 +163,7 @@ export async function measureStart(options: StartOptions = {}): Promise<StartRow
         for (const root of roots) {
           const args = (port: number) => [join(root, script), 'run', file, '--port', String(port)];
           const whose = root === THIS ? '' : `, ${basename(root)}`;
-          targets.push({ name: `weir from ${origin}, ${name}${whose}`, root, args, serves: true });
+          targets.push({ name: `weir from ${origin}, ${name}${threads}${whose}`, root, args, serves: true });
         }
       }
     }
@@ -300,12 +310,14 @@ if (import.meta.main) {
     options: {
       rounds: { type: 'string', default: '15' },
       compare: { type: 'string' },
+      workers: { type: 'string' },
       json: { type: 'boolean', default: false },
     },
   });
   const rows = await measureStart({
     rounds: Number(values.rounds),
     ...(values.compare !== undefined && { compare: values.compare }),
+    ...(values.workers !== undefined && { workers: values.workers.split(',').map(Number) }),
     progress: text => process.stderr.write(process.stderr.isTTY ? `\r\x1b[K${text}` : ''),
   });
   if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
