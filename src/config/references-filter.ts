@@ -12,6 +12,18 @@ interface Surroundings {
   readonly fault: Fault;
 }
 
+/** A file that isn't there, or can't be read. */
+export function checkFile(
+  reference: Located | undefined,
+  path: readonly PathKey[],
+  file: string,
+  fault: Fault,
+): void {
+  if (typeof reference?.value !== 'string' || reference.value === '') return;
+  const wrong = fileFault(resolve(dirname(file), reference.value), isFile, constants.R_OK);
+  if (wrong !== '') fault(reference.place, path, wrong, 'a path to a file, relative to this file');
+}
+
 /** Files that a filter names, upstreams it may reach, entries given twice. */
 export function checkFilter(filter: Located, path: readonly PathKey[], around: Surroundings): void {
   const { file, upstreams, fault } = around;

@@ -2,7 +2,7 @@ import type { ConfigIssue } from '../errors.ts';
 import type { Located } from './document.ts';
 import { formatPath, type PathKey } from './path.ts';
 import { entries, type Fault, known, names, uniqueName } from './reference.ts';
-import { checkFilter } from './references-filter.ts';
+import { checkFile, checkFilter } from './references-filter.ts';
 import { checkListener } from './references-listener.ts';
 import type { Place } from './types.ts';
 import { isTcpEndpoint, parseAddress } from './units.ts';
@@ -56,6 +56,7 @@ export function checkReferences(root: Located, file: string): ConfigIssue[] {
     if (first === undefined) services.set(filter.value, filter.place);
     else fault(filter.place, path, `is a service on line ${first.line} already`, 'list each filter once');
   }
+  checkFile(root.children.get('foreignFunctions'), ['foreignFunctions'], file, fault);
   for (const [name, filter] of entries(root, 'filters')) {
     checkFilter(filter, ['filters', name], { file, upstreams, fault });
   }

@@ -52,6 +52,8 @@ export function resolveConfig(
       },
     },
     workers: input.workers,
+    foreignFunctions:
+      input.foreignFunctions === undefined ? '' : resolvePath(dirname(file), input.foreignFunctions),
     modules: {
       cache: {
         maxModules: modules.cache.maxModules,

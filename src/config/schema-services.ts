@@ -74,3 +74,11 @@ export const sharedData = documented(
     remedy: 'a mapping, for example {maxBytes: 64MiB}',
   },
 ).prefault({});
+
+/** `foreignFunctions`: what filters may call of one's own. */
+export const foreignFunctions = text('a path', value => value !== '' && !/\p{Cc}/u.test(value), {
+  description:
+    'A JavaScript module whose exported functions filters may call (proxy_call_foreign_function), relative to this file.',
+  remedy: 'a path to a module that Node imports, for example ./functions.js',
+  examples: ['./functions.js'],
+}).optional();

@@ -3,7 +3,7 @@ import { capabilities, env, guestText, modulePath, plugs } from './schema-capabi
 import { documented, duration, name, remedies, size, text } from './schema-fields.ts';
 import { limits, restart } from './schema-limits.ts';
 import { match } from './schema-match.ts';
-import { services, sharedData } from './schema-services.ts';
+import { foreignFunctions, services, sharedData } from './schema-services.ts';
 import { builtinEndpoints, parseAddress, parseEndpoint, sha256Pattern } from './units.ts';
 
 /**
@@ -221,6 +221,7 @@ export const configSchema = z
     }).default({}),
     services,
     sharedData,
+    foreignFunctions,
     workers: documented(z.union([z.literal('auto'), z.int().min(1).max(255)]), {
       description:
         'Threads that serve, each with its own VMs and connections to upstreams. auto: one per core; 1: everything in the main thread.',

@@ -16,6 +16,8 @@ export interface WeirConfig {
   readonly sharedData: SharedDataConfig;
   /** Threads that serve; auto: one per core, where they can share a port. */
   readonly workers: number | 'auto';
+  /** Absolute path of a JavaScript module whose exported functions filters may call; empty: none. */
+  readonly foreignFunctions: string;
   readonly modules: ModulesConfig;
   /** Undefined: no admin listener. */
   readonly admin: AdminConfig | undefined;

@@ -29,7 +29,7 @@ const keys: readonly [string, string, string[]][] = [
     'an empty key',
     around('"": 1'),
     [
-      '1:1: [""]: unknown key (known here: listeners, upstreams, filters, services, sharedData, workers, modules, admin, server, log, shutdown)',
+      '1:1: [""]: unknown key (known here: listeners, upstreams, filters, services, sharedData, foreignFunctions, workers, modules, admin, server, log, shutdown)',
     ],
   ],
   [

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { around, faultsOf, load, route } from './faults.ts';
+import { around, directory, faultsOf, load, route } from './faults.ts';
 
 const filters = 'filters: {a: {module: package.json}, b: {module: package.json}}';
 
@@ -30,6 +30,11 @@ test('shared data: in memory, 64 MiB, unless redis says otherwise', () => {
   });
 });
 
+test('foreign functions: a file, relative to the configuration', () => {
+  assert.equal(load(around('')).foreignFunctions, '');
+  assert.equal(load(around('foreignFunctions: package.json')).foreignFunctions, `${directory}package.json`);
+});
+
 const faults: readonly [string, string, string[]][] = [
   [
     'an unknown filter',
@@ -54,6 +59,11 @@ const faults: readonly [string, string, string[]][] = [
     [
       '1:27: sharedData.redis.url: "http://cache" is not a URL of a Redis server (redis://host:port, or rediss://host:port (TLS))',
     ],
+  ],
+  [
+    'functions that are not there',
+    around('foreignFunctions: ./none.js'),
+    [`1:19: foreignFunctions: ${directory}none.js does not exist (a path to a file, relative to this file)`],
   ],
   [
     'no store',
