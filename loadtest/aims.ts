@@ -28,6 +28,7 @@ export function aimsOf(groups: readonly GroupResult[]): Aim[] {
   const past = (size: string, way = 'download') =>
     found('bodies', `${way} ${size}, pass-through, 1 Rust header filter`);
   const rewritten = found('bodies', 'download 1 MiB, rewrite')?.ratios.rate.median;
+  const two = (filters: string) => found('workers', `2 workers, ${filters}`)?.ratios.cpu.median;
   const many = found('many-filters', '1,000 filters, 32 kept');
   return [
     ...aim('no filter, CPU, of the bare undici forwarder', none, 1.1, 'x'),
@@ -48,6 +49,9 @@ export function aimsOf(groups: readonly GroupResult[]): Aim[] {
       quotient(past('1 MiB')?.ratios.rate.median, rewritten),
       1 / 0.6,
       'x',
+    ),
+    ...['no filter', '10 Rust header filters'].flatMap(filters =>
+      aim(`two workers, ${filters}: CPU per request, of one worker's`, two(filters), 1 / 0.9, 'x'),
     ),
     ...aim('1,000 filters, 32 kept, p99', many?.latency?.p99, 20, 'ms'),
   ];

@@ -18,6 +18,7 @@ import { bodies } from './scenarios/bodies.ts';
 import { fixedRate, forwarders } from './scenarios/forwarders.ts';
 import { components, kinds, modules } from './scenarios/headers.ts';
 import { handler, isolation, localResponse, manyFilters, websocket } from './scenarios/others.ts';
+import { calls, workers } from './scenarios/services.ts';
 import { nginxMissing } from './targets/nginx.ts';
 
 const FIXED_RATE = 2000;
@@ -39,6 +40,8 @@ const scenarios: readonly (readonly [string, string, () => Scenario])[] = [
   ['isolation', 'a VM per request', isolation],
   ['wasi-http', 'a wasi:http component', handler],
   ['websocket', 'WebSocket echo', websocket],
+  ['calls', 'an HTTP call, and shared data, in each request', calls],
+  ['workers', 'one worker and two', workers],
   ['many-filters', '1,000 filters, 32 of them kept', manyFilters],
 ];
 

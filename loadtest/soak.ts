@@ -1,7 +1,8 @@
 /**
- * Memory over time: a proxy with five filters of four languages and a rewriting one under steady load.
+ * Memory over time: a proxy under steady load, with filters of four languages, a rewriting one, and those that reach beyond their
+ * streams: a token bucket in shared data, an HTTP call for each request, lines into a queue that a service ships.
  *
- *     npm run loadtest:soak -- [--minutes 10] [--connections 32] [--json]
+ *     npm run loadtest:soak -- [--minutes 10] [--connections 32] [--workers 2] [--json]
  *
  * Exit code 1 when requests failed, or memory at the end is more than 5 % over what it was after a tenth of the time.
  */
@@ -10,24 +11,26 @@ import { Child } from '../src/bench/child.ts';
 import type { LoadRequest, LoadResult, Ready, Start, Usage } from '../src/bench/messages.ts';
 import { Progress } from '../src/bench/progress.ts';
 import { median } from '../src/bench/statistics.ts';
-import { COMPONENTS, HEADERS, MODULES, REWRITE, weir } from './scenarios/weir.ts';
+import { COMPONENTS, HEADERS, MODULES, REWRITE, shipped, weirWith } from './scenarios/weir.ts';
 
 const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '10' },
     connections: { type: 'string', default: '32' },
+    workers: { type: 'string', default: '2' },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
 if (values.help) {
-  console.log('npm run loadtest:soak -- [--minutes 10] [--connections 32] [--json]');
+  console.log('npm run loadtest:soak -- [--minutes 10] [--connections 32] [--workers 2] [--json]');
   process.exit(0);
 }
 const minutes = Number(values.minutes);
 const connections = Number(values.connections);
-if (!(minutes > 0) || !(connections >= 1)) {
-  console.error('--minutes and --connections are numbers above 0');
+const workers = Number(values.workers);
+if (!(minutes > 0) || !(connections >= 1) || !(workers >= 1)) {
+  console.error('--minutes, --connections and --workers are numbers above 0');
   process.exit(2);
 }
 /** Share that memory may have grown by. */
@@ -43,7 +46,34 @@ const filters = [
     config: { response: [{ pattern: 'internal\\.example', replacement: 'www.example.com' }] },
   },
 ];
-const target = weir('weir', filters);
+const reaching = { capabilities: { upstreams: ['app'], sharedData: true } };
+const all = {
+  ...Object.fromEntries(filters.map((filter, i) => [`filter-${i}`, filter])),
+  'rate-limit': {
+    module: shipped('rust/rate-limit/rate-limit'),
+    ...reaching,
+    config: { requests: 1_000_000, burst: 1_000_000, per: '1s' },
+  },
+  'ext-auth': {
+    module: shipped('rust/ext-auth/ext-auth'),
+    ...reaching,
+    config: { upstream: 'app', headers: ['authorization'] },
+  },
+  'access-log': { module: shipped('cpp/access-log/access-log'), rootId: 'log', ...reaching },
+};
+const ship = {
+  module: shipped('cpp/access-log/access-log'),
+  rootId: 'ship',
+  ...reaching,
+  config: { upstream: 'app', interval: '200ms' },
+};
+const target = weirWith('weir', {
+  workers,
+  listeners: [{ address: '127.0.0.1:0', routes: [{ upstream: 'app', filters: Object.keys(all) }] }],
+  upstreams: { app: { endpoints: ['UPSTREAM'] } },
+  filters: { ...all, ship },
+  services: [{ filter: 'ship' }],
+});
 const script = (name: string) => new URL(`../src/bench/${name}.ts`, import.meta.url);
 const upstream = new Child('upstream', script('upstream'));
 const generator = new Child('load generator', script('generator'));
@@ -94,10 +124,12 @@ const end = around(0.95);
 const growth = end / after - 1;
 if (values.json) {
   const rss = samples.map(({ seconds, rss }) => [Math.round(seconds), rss]);
-  console.log(JSON.stringify({ minutes, requests, errors, after, end, growth, rss }));
+  console.log(JSON.stringify({ minutes, workers, requests, errors, after, end, growth, rss }));
 } else {
   const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;
-  console.log(`${requests} requests in ${minutes} minutes, ${errors} errors, ${filters.length} filters`);
+  console.log(
+    `${requests} requests in ${minutes} minutes, ${errors} errors, ${Object.keys(all).length} filters, ${workers} workers`,
+  );
   for (let share = 0.1; share < 1; share += 0.1) {
     console.log(`  after ${(share * minutes).toFixed(1)} min  ${megabytes(around(share))}`);
   }

@@ -98,6 +98,7 @@ export function manyFilters(): Scenario {
   }
   const many = (name: string, cache: object, used: boolean) =>
     weirWith(name, {
+      workers: 1,
       listeners: [
         {
           address: '127.0.0.1:0',

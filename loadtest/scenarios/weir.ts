@@ -10,7 +10,7 @@ export interface FilterInput {
 }
 
 const SCRIPT = new URL('../../src/bench/weir-target.ts', import.meta.url);
-const shipped = (path: string) => new URL(`../../filters/${path}.wasm`, import.meta.url).pathname;
+export const shipped = (path: string) => new URL(`../../filters/${path}.wasm`, import.meta.url).pathname;
 
 /** Weir with a configuration. `UPSTREAM` in it is the upstream's URL. */
 export function weirWith(name: string, configuration: object): Target {
@@ -21,6 +21,7 @@ export function weirWith(name: string, configuration: object): Target {
 export function weir(name: string, filters: readonly FilterInput[] = [], transport = 'undici'): Target {
   const names = filters.map((_, i) => `filter-${i}`);
   return weirWith(name, {
+    workers: 1,
     listeners: [{ address: '127.0.0.1:0', routes: [{ upstream: 'app', filters: names }] }],
     upstreams: { app: { endpoints: ['UPSTREAM'], transport } },
     filters: Object.fromEntries(filters.map((filter, i) => [names[i]!, filter])),

@@ -172,6 +172,12 @@ export abstract class ProxyWasmPlugin implements LoadedPlugin {
     if (this.#contexts === 0) this.#end();
   }
 
+  /** Lets the guest end its root contexts. */
+  abstract finish(): void;
+
+  /** The guest has not called proxy_done yet. */
+  abstract get finishing(): boolean;
+
   /** It ends now, whatever it still has. */
   close(): void {
     this.retired = true;

@@ -46,6 +46,10 @@ export interface RegisteredPlugin extends LoadedPlugin {
   start(): void;
   /** It takes no new streams and ends with the last that it has. */
   retire(): void;
+  /** Lets the guest end its root context: proxy_on_done. `close` follows. */
+  finish(): void;
+  /** The guest is not done yet. */
+  readonly finishing: boolean;
   /** VMs that wait for streams or are shared by them: for metrics. */
   vms(): readonly Usage[];
   /** It has ticks or queues: were it evicted, no stream would bring it back. */

@@ -53,6 +53,13 @@ export class RequestPlugin extends ProxyWasmPlugin {
     return false;
   }
 
+  /** What waits in the pool has done nothing yet. */
+  finish(): void {
+    this.retired = true;
+  }
+
+  readonly finishing = false;
+
   vms(): readonly Vm[] {
     return this.#ready.map(root => root.vm);
   }

@@ -73,6 +73,15 @@ export class SharedPlugin extends ProxyWasmPlugin {
     return this.#reviving !== undefined || this.#root?.worksAlone === true;
   }
 
+  finish(): void {
+    this.retired = true;
+    this.#root?.finish();
+  }
+
+  get finishing(): boolean {
+    return this.#root?.waitsForDone === true;
+  }
+
   vms(): readonly Vm[] {
     return this.#root === undefined ? [] : [this.#root.vm];
   }

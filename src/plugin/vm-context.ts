@@ -62,6 +62,11 @@ export class VmContext extends Context {
     }
   }
 
+  /** The guest said that it isn't done, and has not called proxy_done since. */
+  get waitsForDone(): boolean {
+    return this.#waitsForDone;
+  }
+
   override done(): Status {
     if (!this.#waitsForDone) return Status.NOT_FOUND;
     this.#waitsForDone = false;

@@ -218,6 +218,13 @@ export class WasiHttpPlugin implements RegisteredPlugin {
     if (this.#contexts.size === 0) this.#end();
   }
 
+  /** There are no root contexts here. */
+  finish(): void {
+    this.retired = true;
+  }
+
+  readonly finishing = false;
+
   /** It ends now, whatever it still has. */
   close(): void {
     this.retired = true;

@@ -17,7 +17,6 @@ export async function startAlone(config: WeirConfig, log: Log): Promise<RunningW
   const state = await openState(shared.handle(0), log);
   const thread = await ServingThread.start(config, log, {
     state,
-    foreignFunctions: new Map(),
     singletons: true,
     modulesOf: async onEvict => {
       modules = await openModules(config.modules, log, { onEvict });

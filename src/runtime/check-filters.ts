@@ -3,6 +3,7 @@ import type { WeirError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { FilterSource } from './filter-source.ts';
 import { loadFilters } from './filters.ts';
+import { loadFunctions } from './load-functions.ts';
 import { offline } from './offline.ts';
 import { openState, SharedState, stateServices } from './shared-state.ts';
 import { tcpFaults } from './tcp-faults.ts';
@@ -18,10 +19,14 @@ export async function checkFilters(
 ): Promise<readonly WeirError[]> {
   const all = [...config.filters.values()].map(filter => ({ ...filter, preload: true }));
   // One after the other: how long each takes is told.
+  const functions = await loadFunctions(config.foreignFunctions);
   // Nothing that they do may be seen by those that serve.
   const shared = new SharedState({ ...config.sharedData, redis: undefined }, all);
   const state = await openState(shared.handle(0), log);
-  const services = { ...offline('filters make no calls while they are checked'), ...stateServices(state) };
+  const services = {
+    ...offline('filters make no calls while they are checked'),
+    ...stateServices(state, functions),
+  };
   const { filters, errors: faults } = await loadFilters(all, config.modules, log, { atOnce: 1, services });
   const errors = [...faults, ...tcpFaults(config, filters.sources, log)];
   try {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { PluginChain } from '../chain/chain.ts';
 import { TcpPluginChain } from '../chain/tcp-chain.ts';
 import type { TcpChainSource, TcpFilterChain } from '../chain/tcp-types.ts';
@@ -72,7 +73,19 @@ export class FilterSet {
     await this.#sources.get(name)?.load();
   }
 
-  /** Ends the filters' root contexts. Streams must have ended before. */
+  /**
+   * Ends the filters' root contexts; those that answer false to proxy_on_done get `limit` ms, and answers of their calls,
+   * until they call proxy_done. Streams must have ended before.
+   */
+  async end(limit: number): Promise<void> {
+    const plugins = this.sources.map(source => source.plugin).filter(plugin => plugin !== undefined);
+    for (const plugin of plugins) plugin.finish();
+    const end = performance.now() + limit;
+    while (plugins.some(({ finishing }) => finishing) && performance.now() < end) await sleep(5);
+    this.close();
+  }
+
+  /** Ends the filters' root contexts now. Streams must have ended before. */
   close(): void {
     for (const source of this.#sources.values()) source.close();
   }

@@ -10,8 +10,8 @@ import { assemble } from '../support/guest-wat.ts';
 import { MemoryLog } from '../support/log.ts';
 import { until } from '../support/wait.ts';
 
-/** Puts a value into its own queue on each tick, and calls an upstream with each value that comes out. */
-const SERVICE = `(module
+/** With imports, memory, an allocator and a request `:method POST, :path /work, :authority app` of 68 bytes at 64. */
+const guest = (functions: string) => `(module
   (import "env" "proxy_set_tick_period_milliseconds" (func $tick (param i32) (result i32)))
   (import "env" "proxy_register_shared_queue" (func $register (param i32 i32 i32) (result i32)))
   (import "env" "proxy_enqueue_shared_queue" (func $enqueue (param i32 i32 i32) (result i32)))
@@ -20,18 +20,26 @@ const SERVICE = `(module
     (func $call (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
   (import "env" "proxy_define_metric" (func $define (param i32 i32 i32 i32) (result i32)))
   (import "env" "proxy_increment_metric" (func $add (param i32 i64) (result i32)))
+  (import "env" "proxy_done" (func $done (result i32)))
   (memory (export "memory") 2)
   (global $heap (mut i32) (i32.const 65536))
   (data (i32.const 0) "work")
   (data (i32.const 16) "app")
   (data (i32.const 32) "sent")
-  ;; :method POST, :path /work, :authority app
   (data (i32.const 64)
     "\\03\\00\\00\\00\\07\\00\\00\\00\\04\\00\\00\\00\\05\\00\\00\\00\\05\\00\\00\\00\\0a\\00\\00\\00\\03\\00\\00\\00"
     ":method\\00POST\\00:path\\00/work\\00:authority\\00app\\00")
   (func (export "proxy_abi_version_0_2_1"))
   (func (export "proxy_on_memory_allocate") (param i32) (result i32)
     (global.get $heap) (global.set $heap (i32.add (global.get $heap) (local.get 0))))
+  (func $send (param $body i32) (param $size i32)
+    (if (call $call (i32.const 16) (i32.const 3) (i32.const 64) (i32.const 68)
+      (local.get $body) (local.get $size) (i32.const 0) (i32.const 0) (i32.const 5000) (i32.const 216))
+      (then (unreachable))))
+  ${functions})`;
+
+/** Puts a value into its own queue on each tick, and calls an upstream with each value that comes out. */
+const SERVICE = guest(`
   (func (export "proxy_on_configure") (param i32 i32) (result i32)
     (if (call $register (i32.const 0) (i32.const 4) (i32.const 200)) (then (unreachable)))
     (if (call $define (i32.const 0) (i32.const 32) (i32.const 4) (i32.const 204)) (then (unreachable)))
@@ -42,16 +50,22 @@ const SERVICE = `(module
   (func (export "proxy_on_queue_ready") (param i32 i32)
     (if (i32.ne (local.get 1) (i32.load (i32.const 200))) (then (unreachable)))
     (if (call $dequeue (local.get 1) (i32.const 208) (i32.const 212)) (then (unreachable)))
-    (if (call $call (i32.const 16) (i32.const 3) (i32.const 64) (i32.const 68)
-      (i32.load (i32.const 208)) (i32.load (i32.const 212)) (i32.const 0) (i32.const 0) (i32.const 5000) (i32.const 216))
-      (then (unreachable))))
+    (call $send (i32.load (i32.const 208)) (i32.load (i32.const 212))))
   (func (export "proxy_on_http_call_response") (param i32 i32 i32 i32 i32)
-    (if (local.get 2) (then (drop (call $add (i32.load (i32.const 204)) (i64.const 1)))))))`;
+    (if (local.get 2) (then (drop (call $add (i32.load (i32.const 204)) (i64.const 1))))))`);
 
-function service(t: TestContext): string {
+/** Makes a call when it ends, and is done when it has its answer. */
+const LAST_WORDS = guest(`
+  (func (export "proxy_on_done") (param i32) (result i32)
+    (call $send (i32.const 0) (i32.const 4))
+    (i32.const 0))
+  (func (export "proxy_on_http_call_response") (param i32 i32 i32 i32 i32)
+    (if (local.get 2) (then (if (call $done) (then (unreachable))))))`);
+
+function service(t: TestContext, text = SERVICE): string {
   const directory = mkdtempSync(join(tmpdir(), 'weir-service-'));
   t.after(() => rmSync(directory, { recursive: true }));
-  writeFileSync(join(directory, 'service.wasm'), assemble(SERVICE));
+  writeFileSync(join(directory, 'service.wasm'), assemble(text));
   return directory;
 }
 
@@ -82,3 +96,22 @@ services: [{filter: worker}]`;
     [],
   );
 });
+
+for (const workers of [1, 2]) {
+  test(`a service that isn't done at the end is waited for; ${workers} workers`, async t => {
+    const upstream = await startUpstream(t, (_req, res) => setTimeout(() => res.end('ok'), 50));
+    const text = `
+workers: ${workers}
+listeners: [{address: "127.0.0.1:0", routes: [{upstream: app}]}]
+upstreams: {app: {endpoints: ["http://127.0.0.1:${upstream.port}"]}}
+filters: {worker: {module: service.wasm, capabilities: {upstreams: [app]}}}
+services: [{filter: worker}]`;
+    const file = join(service(t, LAST_WORDS), 'weir.yaml');
+    const weir = await startWeir(loadConfigText(text, file), new MemoryLog());
+    const begun = performance.now();
+    await weir.close();
+    assert.equal(upstream.requests.length, 1);
+    assert.equal(upstream.requests[0]!.aborted, false, 'it was cut');
+    assert.ok(performance.now() - begun < 5000, 'that it was done was not noticed');
+  });
+}

@@ -58,7 +58,6 @@ async function start(): Promise<void> {
   thread = await ServingThread.start(config, log, {
     modulesOf,
     state: await openState(data.state, log),
-    foreignFunctions: new Map(),
     singletons,
   });
   post({ kind: 'started' });
