@@ -155,3 +155,44 @@ test('a worker that hangs does not hold the end up', async t => {
   await weir.running.close();
   assert.match(weir.log.at('error').at(-1)!.message, /^worker 1 did not end in time: terminated$/);
 });
+
+test('a service of which there is one moves to another worker when its own dies', async t => {
+  const ticks = write(
+    'ticks',
+    `(module
+      (import "env" "proxy_set_tick_period_milliseconds" (func $tick (param i32) (result i32)))
+      (import "env" "proxy_log" (func $log (param i32 i32 i32) (result i32)))
+      (memory (export "memory") 1)
+      (data (i32.const 0) "tick")
+      (func (export "proxy_abi_version_0_2_1"))
+      (func (export "proxy_on_memory_allocate") (param i32) (result i32) (i32.const 1024))
+      (func (export "proxy_on_configure") (param i32 i32) (result i32)
+        (drop (call $tick (i32.const 50))) (i32.const 1))
+      (func (export "proxy_on_tick") (param i32)
+        (drop (call $log (i32.const 2) (i32.const 0) (i32.const 4)))))`,
+  );
+  const weir = await startTestWorkers(t, {
+    filters: { logs, ticks: { module: ticks } },
+    routes: [{ upstream: 'app', filters: ['logs'] }],
+    services: [{ filter: 'ticks', singleton: true }],
+  });
+  const ticking = () => weir.log.lines.filter(({ message }) => message === 'tick');
+  await until(() => ticking().length >= 3, 'ticks');
+  assert.ok(ticking().every(({ fields }) => fields['worker'] === 1));
+  const [first] = weir.running.workers;
+  const { threadId } = first!;
+  await first!.terminate();
+  const before = ticking().length;
+  await until(() => ticking().length >= before + 3, 'ticks in the other worker');
+  await servesAgain(weir, 1, threadId);
+  const later = ticking().length;
+  await until(() => ticking().length >= later + 3, 'further ticks');
+  assert.deepEqual(
+    new Set(
+      ticking()
+        .slice(before)
+        .map(({ fields }) => fields['worker']),
+    ),
+    new Set([2]),
+  );
+});
