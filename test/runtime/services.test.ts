@@ -87,8 +87,9 @@ services: [{filter: worker}]`;
   } finally {
     await weir.close();
   }
+  // Longer than three ticks: what went on would show. What a worker sent last may arrive after its end.
+  await new Promise(resolve => setTimeout(resolve, 70));
   const after = upstream.requests.length;
-  // Longer than three ticks: what went on would show.
   await new Promise(resolve => setTimeout(resolve, 70));
   assert.equal(upstream.requests.length, after);
   assert.deepEqual(
