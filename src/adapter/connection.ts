@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import type { ConnectionInfo } from '../message/info.ts';
+import type { Certificates, ConnectionInfo } from '../message/info.ts';
 import { ClientConnection, type ConnectionUser } from '../proxy/client-connection.ts';
+import { TlsCertificates } from './certificates.ts';
 
 const connections = new WeakMap<Socket, EmbeddedConnection>();
 
@@ -14,6 +15,7 @@ export class EmbeddedConnection implements ConnectionInfo {
   readonly destinationPort: number;
   readonly tlsVersion: string;
   readonly requestedServerName: string;
+  readonly certificates: Certificates | undefined;
   readonly #client: ClientConnection;
 
   private constructor(socket: Socket) {
@@ -26,6 +28,7 @@ export class EmbeddedConnection implements ConnectionInfo {
     const { encrypted, servername, getProtocol } = socket as Partial<TLSSocket>;
     this.tlsVersion = encrypted === true ? (getProtocol?.call(socket) ?? '') : '';
     this.requestedServerName = typeof servername === 'string' ? servername : '';
+    this.certificates = encrypted === true ? new TlsCertificates(socket as Partial<TLSSocket>) : undefined;
     this.#client = client;
   }
 

@@ -1,6 +1,12 @@
 import type { FieldMap } from '../message/fields.ts';
 import type { RequestHeaders, ResponseHeaders } from '../message/headers.ts';
-import type { ConnectionInfo, ExchangeInfo, TargetInfo, UpstreamInfo } from '../message/info.ts';
+import type {
+  ConnectionInfo,
+  ExchangeInfo,
+  TargetInfo,
+  UpstreamInfo,
+  UpstreamTries,
+} from '../message/info.ts';
 import { type Direction, REQUEST, RESPONSE } from '../plugin/types.ts';
 import type { Exchange, StreamFailure } from './types.ts';
 
@@ -66,6 +72,18 @@ abstract class Half implements ExchangeInfo {
 
   get responseSize(): number {
     return this.outer.responseSize;
+  }
+
+  get responseStatus(): number {
+    return this.outer.responseStatus ?? 0;
+  }
+
+  get tries(): UpstreamTries | undefined {
+    return this.outer.tries;
+  }
+
+  get clientGone(): boolean {
+    return this.outer.clientGone === true;
   }
 
   get properties(): Map<string, Buffer> {

@@ -10,6 +10,28 @@ export interface ConnectionInfo {
   readonly tlsVersion: string;
   /** TLS SNI; empty without. */
   readonly requestedServerName: string;
+  /** Undefined without TLS. */
+  readonly certificates?: Certificates | undefined;
+}
+
+/** The certificates of a TLS connection. */
+export interface Certificates {
+  /** The client's was asked for, and is valid. */
+  readonly verified: boolean;
+  readonly local: Certificate | undefined;
+  readonly peer: Certificate | undefined;
+}
+
+/** What filters may read of a certificate; strings are empty where it says nothing. */
+export interface Certificate {
+  /** RFC 2253, for example `CN=client,O=example`. */
+  readonly subject: string;
+  /** First DNS name and first URI of its subject alternative names. */
+  readonly dnsName: string;
+  readonly uri: string;
+  /** In lower-case hex. */
+  readonly sha256: string;
+  readonly pem: string;
 }
 
 /** Where a request was sent; undefined until it is. */
@@ -27,6 +49,17 @@ export interface TargetInfo {
   readonly routeMetadata: Metadata | undefined;
   readonly upstream: string;
   readonly upstreamMetadata: Metadata | undefined;
+  /** Addresses of the upstream. */
+  readonly endpoints: number;
+}
+
+/** How an upstream was asked. */
+export interface UpstreamTries {
+  readonly count: number;
+  /** What the last one failed of; an UpstreamError. */
+  readonly failure: { readonly code: string; readonly message: string } | undefined;
+  /** ms from the first byte sent to the last one received; undefined until then. */
+  readonly latency: number | undefined;
 }
 
 /** What is known of an exchange beyond its messages: the source of most properties. */
@@ -45,6 +78,10 @@ export interface ExchangeInfo {
   readonly responseSize: number;
   /** Of the response that went out, also of one that no filter saw; 0 or undefined: none did. */
   readonly responseStatus?: number;
+  /** Undefined before the first. */
+  readonly tries?: UpstreamTries | undefined;
+  /** The client's connection went before the response was out. */
+  readonly clientGone?: boolean;
 }
 
 /** What is known of a TCP connection and where it goes: the source of its properties. */

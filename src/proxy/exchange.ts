@@ -4,7 +4,7 @@ import type { UpstreamError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { FieldMap } from '../message/fields.ts';
 import type { RequestHeaders, ResponseHeaders } from '../message/headers.ts';
-import type { TargetInfo, UpstreamInfo } from '../message/info.ts';
+import type { TargetInfo, UpstreamInfo, UpstreamTries } from '../message/info.ts';
 import type { ClientConnection, ConnectionUser } from './client-connection.ts';
 import { STATUS_CODES } from './node-http.ts';
 import type { RequestHead } from './request-head.ts';
@@ -99,6 +99,14 @@ export class HttpExchange implements Exchange, ConnectionUser {
 
   get responseStatus(): number {
     return this.response.statusSent;
+  }
+
+  get tries(): UpstreamTries | undefined {
+    return this.request.tries;
+  }
+
+  get clientGone(): boolean {
+    return this.over && !this.response.ended;
   }
 
   get responseStarted(): boolean {

@@ -47,6 +47,7 @@ export class ReverseProxy {
         routeMetadata: config.metadata,
         upstream: upstream.name,
         upstreamMetadata: upstream.config.metadata,
+        endpoints: upstream.config.endpoints.length,
       };
       return {
         name: config.name,

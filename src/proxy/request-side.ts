@@ -5,6 +5,7 @@ import { cleanTrailers, removeOwnFields } from './framing.ts';
 import { type BodySource, RequestBody } from './request-body.ts';
 import type { RequestHead } from './request-head.ts';
 import type { UpstreamCall, UpstreamRequest } from './transport.ts';
+import { Tries } from './tries.ts';
 import type { Endpoint } from './upstream.ts';
 
 const EMPTY = Buffer.alloc(0);
@@ -32,6 +33,8 @@ export class RequestSide implements BodySource {
   #call: UpstreamCall | undefined;
   #endpoint: Endpoint | undefined;
   #tried: Endpoint[] | undefined;
+  /** Only where there are filters, who may ask. */
+  tries: Tries | undefined;
   #repeated = false;
   /** Headers have passed the chain but wait for the body to know how long it is. */
   #held = false;
@@ -273,6 +276,10 @@ export class RequestSide implements BodySource {
     const { response } = this.#exchange;
     this.#endpoint = endpoint;
     this.#exchange.upstream = endpoint.info;
+    if (this.#exchange.stream !== undefined) {
+      this.tries ??= new Tries();
+      this.tries.begin();
+    }
     this.#call =
       this.#outgoing!.upgrade !== ''
         ? endpoint.transport.upgrade(this.#outgoing!, response)

@@ -89,7 +89,7 @@ export class ResponseSide implements UpgradeHandler {
     const bodyless = ends === undefined ? this.#writer.hasNoBody(status) : status === 204 || status === 304;
     // A filter may have changed the method: without a body on either side, there is none.
     const end = bodyless || requestHeaders.method === 'HEAD' || head.length === 0;
-    this.#received = end;
+    if (end) this.#last();
     if (stream !== undefined && chain.response) {
       stream.onResponseHeaders(new ResponseHeaders(status, raw), end);
     } else {
@@ -107,7 +107,7 @@ export class ResponseSide implements UpgradeHandler {
     if (this.#received) return true;
     this.size += chunk.length;
     const last = this.size === this.#length;
-    this.#received = last;
+    if (last) this.#last();
     if (this.#throughChain) this.#exchange.stream!.onResponseData(chunk, last);
     else this.#write(chunk, last);
     return last || !this.#full;
@@ -115,7 +115,7 @@ export class ResponseSide implements UpgradeHandler {
 
   onComplete(trailers: RawFields): void {
     if (this.#received) return;
-    this.#received = true;
+    this.#last();
     cleanTrailers(trailers);
     if (!this.#throughChain) this.#writer.end(EMPTY, trailers);
     else if (trailers.length > 0) this.#exchange.stream!.onResponseTrailers(new FieldMap(trailers));
@@ -139,8 +139,15 @@ export class ResponseSide implements UpgradeHandler {
     if (this.#exchange.over) return;
     // A body whose last byte came is whole: what its connection does after that is nothing to the client.
     if (this.#received) return;
+    this.#exchange.request.tries?.failed(error);
     if (!this.#begun && this.#exchange.request.retry(error)) return;
     this.#upstreamFailed(error);
+  }
+
+  /** All of the upstream's response is here. */
+  #last(): void {
+    this.#received = true;
+    this.#exchange.request.tries?.end();
   }
 
   /** The upstream has no endpoint left to try. */
@@ -286,6 +293,7 @@ export class ResponseSide implements UpgradeHandler {
 
   #upstreamFailed(error: UpstreamError, status = failureStatus(error)): void {
     const { request, stream, chain, ends } = this.#exchange;
+    request.tries?.failed(error);
     this.#exchange.logUpstreamError(error, request.endpoint);
     if (ends === undefined) request.abandon();
     else request.drop();

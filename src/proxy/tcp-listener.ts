@@ -43,7 +43,12 @@ export class TcpListener implements TcpExchangeContext {
   targetOf(name: string): TcpTarget | undefined {
     const upstream = this.#upstreams.get(name);
     if (upstream === undefined) return undefined;
-    const info = { routeMetadata: undefined, upstream: name, upstreamMetadata: upstream.config.metadata };
+    const info = {
+      routeMetadata: undefined,
+      upstream: name,
+      upstreamMetadata: upstream.config.metadata,
+      endpoints: upstream.config.endpoints.length,
+    };
     return { upstream, info };
   }
 

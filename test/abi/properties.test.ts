@@ -217,6 +217,176 @@ test("the host's own properties can not be set", async () => {
   });
 });
 
+test('the size of a request is what it announces; a field that comes twice is joined by a comma, as in Envoy', async () => {
+  const fields = ['Content-Length', '5', 'X-Two', 'a', 'x-two', 'b, c'];
+  await during(
+    'proxy_on_request_headers',
+    p => {
+      assert.deepEqual(p.property('request\0size'), integer(5));
+      assert.equal(text(p, 'request\0headers\0X-Two'), 'a,b, c');
+      assert.equal(p.header(0, 'x-two'), 'a', 'not so in maps');
+      const bytes = 'Content-Length: 5\r\nX-Two: a\r\nx-two: b, c\r\n'.length;
+      assert.deepEqual(p.property('request\0headers_bytes'), integer(bytes));
+      assert.equal(p.setHeader(0, 'content-length', 'many'), 0);
+      assert.deepEqual(p.property('request\0size'), integer(0));
+    },
+    { exchange: new FakeExchange(fields, 'POST') },
+  );
+});
+
+test('a query ends where a fragment begins', async () => {
+  await during(
+    'proxy_on_request_headers',
+    p => {
+      assert.equal(text(p, 'request\0query'), 'b=c');
+      assert.equal(text(p, 'request\0path'), '/a?b=c#d');
+    },
+    { exchange: new FakeExchange([], 'GET', '/a?b=c#d') },
+  );
+});
+
+test('how the upstream was asked, and of what it failed', async () => {
+  const exchange = new FakeExchange();
+  const seen: unknown[] = [];
+  const read = (p: Puppet) => {
+    for (const path of ['request_attempt_count', 'num_endpoints', 'transport_failure_reason'])
+      seen.push(p.property(`upstream\0${path}`));
+    for (const path of ['flags', 'code_details', 'backend_latency'])
+      seen.push(p.property(`response\0${path}`));
+  };
+  const r = await rig({ proxy_on_request_headers: read, proxy_on_log: read });
+  exchange.target = {
+    routeMetadata: undefined,
+    upstream: 'app',
+    upstreamMetadata: undefined,
+    endpoints: 3,
+  };
+  const d = new Drive(r.chain(), exchange);
+  d.headers(true);
+  assert.deepEqual(seen.splice(0), [integer(0), integer(3), 1, integer(0), 1, 1]);
+  exchange.tries = { count: 1, failure: undefined, latency: 1.5 };
+  d.responseHeaders(200, [], true).finish();
+  assert.deepEqual(seen.splice(0), [
+    ...[integer(1), integer(3), Buffer.alloc(0)],
+    ...[integer(0), Buffer.from('via_upstream'), integer(1_500_000)],
+  ]);
+});
+
+for (const [code, flags, details] of [
+  ['UPSTREAM_CONNECT', 0x20, 'upstream_reset_before_response_started{connection_failure}'],
+  ['UPSTREAM_TIMEOUT', 0x4, 'upstream_response_timeout'],
+  ['UPSTREAM_RESET', 0x40, 'upstream_reset_before_response_started{connection_termination}'],
+  ['UPSTREAM_PROTOCOL', 0x80_0000, 'upstream_reset_before_response_started{protocol_error}'],
+] as const) {
+  test(`response flags and details when an upstream failed: ${code}`, async () => {
+    const exchange = new FakeExchange();
+    exchange.tries = { count: 2, failure: { code, message: 'why' }, latency: undefined };
+    exchange.responseStatus = 502;
+    exchange.clientGone = true;
+    await during(
+      'proxy_on_request_headers',
+      p => {
+        assert.equal(text(p, 'upstream\0transport_failure_reason'), 'why');
+        assert.deepEqual(p.property('response\0flags'), integer(flags + 0x4000));
+        assert.equal(text(p, 'response\0code_details'), details);
+        assert.deepEqual(p.property('response\0code'), integer(502));
+        assert.equal(p.property('response\0backend_latency'), 1);
+      },
+      { exchange },
+    );
+  });
+}
+
+test('certificates of the connection', async () => {
+  const exchange = new FakeExchange();
+  const local = { subject: 'CN=server', dnsName: 'server.example', uri: '', sha256: 'aa', pem: 'none' };
+  const peer = {
+    subject: 'CN=client,O=Ö',
+    dnsName: '',
+    uri: 'spiffe://client',
+    sha256: 'bb',
+    pem: '-----BEGIN CERTIFICATE-----\nA+/=\n',
+  };
+  exchange.connection = {
+    ...exchange.connection,
+    tlsVersion: 'TLSv1.3',
+    requestedServerName: 'server.example',
+    certificates: { verified: true, local, peer },
+  };
+  await during(
+    'proxy_on_request_headers',
+    p => {
+      const read = (name: string) => {
+        const value = p.property(`connection\0${name}`);
+        return typeof value === 'number' ? value : value.toString();
+      };
+      assert.deepEqual(p.property('connection\0mtls'), Buffer.from([1]));
+      assert.equal(read('tls_version'), 'TLSv1.3');
+      assert.equal(read('requested_server_name'), 'server.example');
+      assert.equal(read('subject_local_certificate'), 'CN=server');
+      assert.equal(read('subject_peer_certificate'), 'CN=client,O=Ö');
+      assert.equal(read('dns_san_local_certificate'), 'server.example');
+      assert.equal(read('dns_san_peer_certificate'), 1);
+      assert.equal(read('uri_san_local_certificate'), 1);
+      assert.equal(read('uri_san_peer_certificate'), 'spiffe://client');
+      assert.equal(read('sha256_peer_certificate_digest'), 'bb');
+      assert.equal(read('sha256_local_certificate_digest'), 1);
+      assert.equal(
+        read('peer_certificate'),
+        '-----BEGIN%20CERTIFICATE-----%0AA%2B%2F%3D%0A',
+        'URL-encoded, as in Envoy',
+      );
+    },
+    { exchange },
+  );
+});
+
+test('the names that stand under xds are the same values', async () => {
+  const exchange = new FakeExchange();
+  exchange.target = {
+    routeMetadata: { ns: { key: 'r' } },
+    upstream: 'app',
+    upstreamMetadata: { ns: { key: 'u' } },
+    endpoints: 1,
+  };
+  await during(
+    'proxy_on_request_headers',
+    p => {
+      assert.equal(text(p, 'xds\0cluster_name'), 'app');
+      assert.equal(text(p, 'xds\0route_name'), 'route');
+      assert.equal(text(p, 'xds\0route_metadata\0filter_metadata\0ns\0key'), 'r');
+      assert.equal(text(p, 'xds\0cluster_metadata\0filter_metadata\0ns\0key'), 'u');
+      assert.equal(text(p, 'cluster_metadata\0filter_metadata\0ns\0key'), 'u');
+      assert.deepEqual(p.property('xds\0listener_direction'), integer(1));
+      for (const path of ['xds', 'xds\0node', 'xds\0plugin_name', 'xds\0xds\0route_name', 'xds\0connection'])
+        assert.equal(p.property(path), 1, path);
+    },
+    { exchange },
+  );
+});
+
+test('what a filter set stands under filter_state with wasm. before it, too, as in Envoy', async () => {
+  await during('proxy_on_request_headers', p => {
+    assert.equal(set(p, 'mine', 'value'), 0);
+    assert.equal(set(p, 'a\0b', 'deep'), 0);
+    assert.equal(text(p, 'filter_state\0wasm.mine'), 'value');
+    assert.equal(text(p, 'filter_state\0wasm.a\0b'), 'deep');
+    for (const path of ['filter_state\0mine', 'filter_state', 'wasm.mine', 'filter_state\0wasm.none'])
+      assert.equal(p.property(path), 1, path);
+    assert.equal(p.property('filter_state\0wasm.request\0path'), 1);
+  });
+});
+
+test("names of Envoy's that mean nothing here are not there, and are no filter's to set", async () => {
+  await during('proxy_on_request_headers', p => {
+    for (const path of ['node\0id', 'metadata', 'listener_metadata', 'upstream_host_metadata', 'xds\0node']) {
+      assert.equal(p.property(path), 1, path);
+      assert.equal(set(p, path, 'x'), 2, path);
+    }
+    assert.equal(set(p, 'filter_state\0wasm.mine', 'x'), 2);
+  });
+});
+
 test('memory is checked and the allocator is not trusted', async () => {
   await during('proxy_on_request_headers', p => {
     const args = [...p.put('request\0method'), 16, 20];

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { startUpstream } from '../support/fixtures.ts';
-import { finished, type Op, probe, readPairs, results, STATUS, statuses } from '../support/probe.ts';
+import { openClient, startUpstream } from '../support/fixtures.ts';
+import { finished, type Op, probe, readPairs, results, STATUS, statuses, value } from '../support/probe.ts';
 import { TRANSPORTS } from '../support/proxy.ts';
 import { get, request } from '../support/raw-client.ts';
+import { closedPort } from '../support/upstream.ts';
+import { until } from '../support/wait.ts';
 import { startTestWeir } from '../support/weir.ts';
 
 const { ok, notFound, badArgument } = STATUS;
@@ -171,6 +173,73 @@ for (const transport of TRANSPORTS) {
         ops.slice(6).map(() => notFound),
       );
       assert.equal(results(log, 'requestHeaders', 'setProperty')[0]?.status, badArgument);
+    });
+
+    it('attempts, latency, flags and what an upstream failed of', async t => {
+      const dead = await closedPort();
+      const upstream = await startUpstream(t, (req, res) => {
+        if (req.url === '/slow') return;
+        res.writeHead(200);
+        setTimeout(() => res.end('late'), 20);
+      });
+      const paths = [
+        'upstream.request_attempt_count',
+        'upstream.num_endpoints',
+        'upstream.transport_failure_reason',
+        'response.flags',
+        'response.code_details',
+        'response.code',
+        'response.backend_latency',
+      ];
+      const { port, log } = await startTestWeir(t, {
+        transport,
+        upstreams: [upstream.port, dead],
+        timeouts: { response: '100ms' },
+        filters: { a: probe({ log: read(...paths) }) },
+        routes: [
+          { match: { path: { exact: '/dead' } }, upstream: 'app2', filters: ['a'] },
+          { upstream: 'app', filters: ['a'] },
+        ],
+      });
+      const ask = async (path: string, times: number) => {
+        const { status } = await get(port, path);
+        await finished(log, times);
+        const all = results(log, 'log', 'getProperty').slice(-paths.length);
+        return { status, values: all.map(({ value }) => value) };
+      };
+      const good = (await ask('/', 1)).values;
+      assert.deepEqual(
+        good.slice(0, 4).map((text, i) => (i === 2 ? text : integer(text))),
+        [1, 1, '', 0],
+      );
+      assert.deepEqual([good[4], integer(good[5])], ['via_upstream', 200]);
+      const latency = integer(good[6]) / 1e6;
+      assert.ok(latency >= 15 && latency < 10_000, String(latency));
+      const refused = await ask('/dead', 2);
+      assert.equal(refused.status, 502);
+      assert.match(refused.values[2]!, /ECONNREFUSED/);
+      assert.equal(integer(refused.values[3]), 0x20);
+      assert.equal(refused.values[4], 'upstream_reset_before_response_started{connection_failure}');
+      assert.deepEqual([integer(refused.values[5]), refused.values[6]], [502, undefined]);
+      const slow = await ask('/slow', 3);
+      assert.equal(slow.status, 504);
+      assert.equal(integer(slow.values[3]), 0x4);
+      assert.equal(slow.values[4], 'upstream_response_timeout');
+    });
+
+    it('a client that went is in the flags', async t => {
+      const upstream = await startUpstream(t, () => {});
+      const { port, log } = await startTestWeir(t, {
+        transport,
+        upstreams: [upstream.port],
+        filters: { a: probe({ log: read('response.flags') }) },
+      });
+      const client = await openClient(t, port);
+      client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+      await until(() => upstream.requests.length === 1, 'the request');
+      client.close();
+      await finished(log, 1);
+      assert.equal(integer(value(log, 'log', 'getProperty')), 0x4000);
     });
 
     it('what is not there is NOT_FOUND', async t => {

@@ -2,7 +2,7 @@ import { afterEach } from 'node:test';
 import type { Exchange, FilterChain, FilterStream, StreamFailure } from '../../src/chain/types.ts';
 import { FieldMap, type RawFields } from '../../src/message/fields.ts';
 import { RequestHeaders, ResponseHeaders } from '../../src/message/headers.ts';
-import type { ConnectionInfo, UpstreamInfo } from '../../src/message/info.ts';
+import type { ConnectionInfo, TargetInfo, UpstreamInfo, UpstreamTries } from '../../src/message/info.ts';
 
 const CONNECTION: ConnectionInfo = {
   id: 7,
@@ -16,7 +16,11 @@ const CONNECTION: ConnectionInfo = {
 
 /** Both ends of a chain, on paper: keeps what was sent, in order, as one line each. */
 export class FakeExchange implements Exchange {
-  readonly connection: ConnectionInfo = CONNECTION;
+  connection: ConnectionInfo = CONNECTION;
+  target: TargetInfo | undefined = undefined;
+  tries: UpstreamTries | undefined = undefined;
+  clientGone = false;
+  responseStatus = 0;
   readonly protocol = 'HTTP/1.1';
   readonly startTime = 1_700_000_000_000;
   readonly routeName = 'route';

@@ -31,6 +31,7 @@ export class TcpDrive implements TcpExchange {
     routeMetadata: undefined,
     upstream: 'db',
     upstreamMetadata: { location: { region: 'eu' } },
+    endpoints: 1,
   };
   upstream: UpstreamInfo | undefined;
   readonly events: string[] = [];
