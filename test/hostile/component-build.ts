@@ -10,7 +10,11 @@ export const COMPONENTS = join(GUESTS, 'components');
 
 const WIT = new URL('../../filters/wit/0.1.0/filter.wit', import.meta.url);
 const VERSION = '@0.1.0';
-const HTTP = `weir:filter/http${VERSION}`;
+/** A text that begins so is built for the version that reaches beyond its streams. */
+const SERVICES = ';; services\n';
+const SERVICES_WIT = new URL('../../filters/wit/filter.wit', import.meta.url);
+const SERVICES_VERSION = '@0.1.1';
+const SERVICES_WORLD = '\nworld w { include http-filter; include services; }';
 const NAMES: Readonly<Record<string, string>> = { i: 'i32', l: 'i64', f: 'f32', d: 'f64' };
 
 /** Where text says `(func $on-request-headers …)`, and the like, the component's function is that; else it does nothing. */
@@ -43,17 +47,17 @@ function signature(type: string): string {
 }
 
 /** Imports that a text may mention as `$headers.get` or `$http-stream.send-local-response`, and their types. */
-function imports(): [module: string, name: string, local: string, type: string][] {
+function imports(version: string): [module: string, name: string, local: string, type: string][] {
   const calls = Object.entries(CALL_TYPES).flatMap(([from, functions]) =>
     Object.entries(functions).map(([name, type]): [string, string, string, string] => {
       const local = name.replace(/^\[\w+-?(\w*)\]/, (_, drop: string) => (drop === '' ? '' : 'drop.'));
       const isNew = name.startsWith('[constructor]');
-      return [`weir:filter/${from}${VERSION}`, name, isNew ? `${local}.new` : localOf(from, local), type];
+      return [`weir:filter/${from}${version}`, name, isNew ? `${local}.new` : localOf(from, local), type];
     }),
   );
   const own = ['plugin', 'http'].flatMap((short): [string, string, string, string][] =>
     (['new', 'rep', 'drop'] as const).map(what => [
-      `[export]${HTTP}`,
+      `[export]weir:filter/http${version}`,
       `[resource-${what}]${short}-context`,
       `${what}-${short}`,
       what === 'drop' ? 'i:' : 'i:i',
@@ -92,7 +96,9 @@ export function coreText(text: string): string {
     CALLBACKS.filter(([, name]) => !has(name))
       .map(([, , body]) => body)
       .join(' ');
-  const parts = imports()
+  const version = text.startsWith(SERVICES) ? SERVICES_VERSION : VERSION;
+  const http = `weir:filter/http${version}`;
+  const parts = imports(version)
     .filter(([, , local]) => uses(local))
     .map(([from, name, local, type]) => `(import "${from}" "${name}" (func $${local} ${signature(type)}))`);
   parts.push(text);
@@ -102,11 +108,11 @@ export function coreText(text: string): string {
   parts.push(`(export ${REALLOC} (func $realloc))`);
   for (const [item, name, body] of CALLBACKS) {
     if (!has(name)) parts.push(`(func $${name} ${signature(CALLBACK_TYPES[item]!)} ${body})`);
-    parts.push(`(export "${HTTP}#${item}" (func $${name}))`);
+    parts.push(`(export "${http}#${item}" (func $${name}))`);
   }
   for (const method of ['on-vm-start', 'on-configure']) {
     if (has(`post-${method}`))
-      parts.push(`(export "cabi_post_${HTTP}#[method]plugin-context.${method}" (func $post-${method}))`);
+      parts.push(`(export "cabi_post_${http}#[method]plugin-context.${method}" (func $post-${method}))`);
   }
   if (has('initialize')) parts.push('(export "_initialize" (func $initialize))');
   if (has('start')) parts.push('(start $start)');
@@ -128,7 +134,12 @@ export async function component(core: Uint8Array, options: ComponentOptions = {}
 /** Text to a component; `lifted`: one whose calls pass jco's glue. */
 export function componentOf(text: string, lifted = false, options?: ComponentOptions): Promise<Uint8Array> {
   const whole = coreText(text);
-  return component(assemble('guest.wat', lifted ? whole.replace(REALLOC, OLD_REALLOC) : whole), options);
+  const services = { wit: readFileSync(SERVICES_WIT, 'utf8') + SERVICES_WORLD, world: 'w' };
+  const { wit, world } = options ?? (text.startsWith(SERVICES) ? services : {});
+  return component(assemble('guest.wat', lifted ? whole.replace(REALLOC, OLD_REALLOC) : whole), {
+    ...(wit !== undefined && { wit }),
+    ...(world !== undefined && { world }),
+  });
 }
 
 /** Every component and its binary, made now. A NAME.wit beside the text: its world `w` is the component's. */
