@@ -1,4 +1,3 @@
-import type { Phases } from '../plugin/types.ts';
 import type { DryRun, Outcome } from '../runtime/dry-run.ts';
 import type { FilterReport } from '../runtime/filter-report.ts';
 import { bodiesText } from './cost-text.ts';
@@ -22,7 +21,7 @@ export function checkText(
     report.kind,
     bytesText(report.code.size),
     `${bytesText(report.memory.now)} of ${bytesText(report.memory.limit)}`,
-    phasesText(report.phases),
+    phasesText(report),
     timeText(report.loadMillis + report.startMillis),
     report.dryRun?.medianMicros == null ? '-' : microsText(report.dryRun.medianMicros),
   ]);
@@ -36,13 +35,13 @@ export function checkText(
 const NAMES = ['headers', 'body', 'trailers'] as const;
 
 /** `headers both ways`, `request headers, body`, … */
-function phasesText(phases: Phases | null): string {
+function phasesText({ phases, tcp }: FilterReport): string {
   if (phases === null) return 'the whole stream';
   const request = [phases.requestHeaders, phases.requestBody, phases.requestTrailers];
   const response = [phases.responseHeaders, phases.responseBody, phases.responseTrailers];
   const list = (which: readonly boolean[]) => NAMES.filter((_, i) => which[i]).join(', ');
-  if (list(request) === list(response))
-    return list(request) === '' ? 'nothing' : `${list(request)} both ways`;
+  if (list(request) === '' && list(response) === '') return tcp ? 'TCP streams' : 'nothing';
+  if (list(request) === list(response)) return `${list(request)} both ways`;
   const parts = [['request', list(request)] as const, ['response', list(response)] as const];
   return parts.flatMap(([name, names]) => (names === '' ? [] : [`${name} ${names}`])).join('; ');
 }

@@ -19,6 +19,8 @@ export interface FilterReport {
   readonly memory: { readonly started: number; readonly now: number; readonly limit: number };
   /** Where it is called for a request; null for a handler, whose messages are its own. */
   readonly phases: Phases | null;
+  /** It is called for TCP streams. */
+  readonly tcp: boolean;
   /** Bytes of a body that it may hold. */
   readonly bufferedBody: number;
   readonly isolation: FilterConfig['isolation'];
@@ -77,6 +79,7 @@ async function reportOf(
     code,
     memory: { started, now: memoryOf(plugin) || started, limit: limits.memory },
     phases: handles ? null : plugin.phases,
+    tcp: Object.values(plugin.tcp ?? {}).some(Boolean),
     bufferedBody: limits.bufferedBody,
     isolation,
     loadMillis: rounded(times.load),

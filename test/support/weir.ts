@@ -19,6 +19,8 @@ export interface WeirOptions {
   readonly filters: Filters;
   /** In place of one route with all filters. Upstreams are `app`, then `app2` and so on, one per port. */
   readonly routes?: readonly Route[];
+  /** In place of one with those routes: for TCP. */
+  readonly listeners?: ConfigInput['listeners'];
   /** Ports on 127.0.0.1, or `echo`. */
   readonly upstreams?: readonly (number | 'echo')[];
   readonly timeouts?: ConfigInput['upstreams'][string]['timeouts'];
@@ -31,17 +33,22 @@ export interface WeirOptions {
   readonly workers?: number;
 }
 
+function endpointOf(port: number | 'echo', tcp: boolean): string {
+  if (port === 'echo') return tcp ? 'builtin:tcp-echo' : 'builtin:echo';
+  return `${tcp ? 'tcp' : 'http'}://127.0.0.1:${port}`;
+}
+
 /** A configuration as a user would have it, through the same door. Its file would stand in the repository. */
 export function weirConfig(options: WeirOptions): WeirConfig {
   const { transport = 'undici', filters, upstreams = ['echo'], timeouts } = options;
   const routes = options.routes ?? [{ upstream: 'app', filters: Object.keys(filters) }];
   const config: ConfigInput = {
-    listeners: [{ address: '127.0.0.1:0', routes: [...routes] }],
+    listeners: options.listeners ?? [{ address: '127.0.0.1:0', routes: [...routes] }],
     upstreams: Object.fromEntries(
       upstreams.map((port, i) => [
         i === 0 ? 'app' : `app${i + 1}`,
         {
-          endpoints: [port === 'echo' ? 'builtin:echo' : `http://127.0.0.1:${port}`],
+          endpoints: [endpointOf(port, options.listeners !== undefined)],
           transport,
           ...(timeouts === undefined ? {} : { timeouts }),
           connections: options.connections ?? 256,
