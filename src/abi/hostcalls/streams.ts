@@ -55,11 +55,11 @@ export const streams: HostcallTable = {
 
 /** From ABI 0.2.0 on. */
 export const streamControl: HostcallTable = {
-  /** `proxy_continue_stream(stream_type) -> status`. OK; BAD_ARGUMENT for an unknown type; UNIMPLEMENTED for TCP. */
+  /** `proxy_continue_stream(stream_type) -> status`. OK; BAD_ARGUMENT for an unknown type; UNIMPLEMENTED for one of TCP in an HTTP stream, and the other way round. */
   proxy_continue_stream: guest => (stream: number) =>
     stream >>> 0 > STREAM_TYPE_MAX ? Status.BAD_ARGUMENT : guest.host.continueStream(stream),
 
-  /** `proxy_close_stream(stream_type) -> status`. OK; BAD_ARGUMENT for an unknown type; UNIMPLEMENTED for TCP. */
+  /** `proxy_close_stream(stream_type) -> status`. OK; BAD_ARGUMENT for an unknown type; UNIMPLEMENTED for one of TCP in an HTTP stream, and the other way round. */
   proxy_close_stream: guest => (stream: number) =>
     stream >>> 0 > STREAM_TYPE_MAX ? Status.BAD_ARGUMENT : guest.host.closeStream(stream),
 };
