@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { HOSTCALL_TYPES } from '../../src/abi/signatures.ts';
 import { Interrupter } from '../../src/engine/interrupt/interrupter.ts';
 import { GuestError, PluginError } from '../../src/errors.ts';
 import { VmRegistry } from '../../src/plugin/registry.ts';
-import { compileText, type Puppet, pluginOptions, rig } from '../support/guest.ts';
+import { compileText, type Puppet, pluginOptions, rig, serialise } from '../support/guest.ts';
 import { Drive } from '../support/guest-exchange.ts';
 import { GuestLog } from '../support/guest-log.ts';
 
@@ -139,6 +140,46 @@ for (const [name, params, args] of [
     const { plugin } = await start(
       `(func (export "_initialize") (drop (call $f ${'(i32.const 1)'.repeat(args)})))`,
       `(import "env" "${name}" (func $f ${params === '' ? '' : `(param ${params})`} (result i32)))`,
+    );
+    assert.match(fails(plugin).message, /while it was starting: only logging and WASI are allowed/);
+  });
+}
+
+/** Of the headers of a request at 100, and of a name at 300. */
+const REQUEST = serialise([':method', 'GET', ':path', '/', ':authority', 'a']);
+const NAME = [300, 1];
+/** Good arguments of all that reaches beyond streams. */
+const BEYOND: Readonly<Record<string, readonly number[]>> = {
+  proxy_set_tick_period_milliseconds: [1],
+  proxy_http_call: [...NAME, 100, REQUEST.length, 0, 0, 0, 0, 0, 400],
+  proxy_grpc_call: [...NAME, ...NAME, ...NAME, 0, 0, 0, 0, 0, 400],
+  proxy_grpc_stream: [...NAME, ...NAME, ...NAME, 0, 0, 400],
+  proxy_grpc_send: [1, 0, 0, 0],
+  proxy_grpc_cancel: [1],
+  proxy_grpc_close: [1],
+  proxy_get_status: [400, 404, 408],
+  proxy_get_shared_data: [...NAME, 400, 404, 408],
+  proxy_set_shared_data: [...NAME, ...NAME, 0],
+  proxy_register_shared_queue: [...NAME, 400],
+  proxy_resolve_shared_queue: [...NAME, ...NAME, 400],
+  proxy_enqueue_shared_queue: [1, ...NAME],
+  proxy_dequeue_shared_queue: [1, 400, 404],
+  proxy_define_metric: [0, ...NAME, 400],
+  proxy_record_metric: [1, 1],
+  proxy_increment_metric: [1, 1],
+  proxy_get_metric: [1, 400],
+  proxy_call_foreign_function: [...NAME, 0, 0, 0, 0],
+};
+
+for (const [name, args] of Object.entries(BEYOND)) {
+  test(`${name} during _initialize ends the VM`, async () => {
+    const types = [...HOSTCALL_TYPES['0.2.1'][name]!].map(letter => (letter === 'l' ? 'i64' : 'i32'));
+    const values = args.map((value, i) => `(${types[i]}.const ${value})`).join(' ');
+    const data = [...REQUEST].map(byte => `\\${byte.toString(16).padStart(2, '0')}`).join('');
+    const { plugin } = await start(
+      `(data (i32.const 100) "${data}") (data (i32.const 300) "x")
+       (func (export "_initialize") (drop (call $f ${values})))`,
+      `(import "env" "${name}" (func $f (param ${types.join(' ')}) (result i32)))`,
     );
     assert.match(fails(plugin).message, /while it was starting: only logging and WASI are allowed/);
   });
