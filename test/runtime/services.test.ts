@@ -8,6 +8,7 @@ import { startWeir } from '../../src/runtime/weir.ts';
 import { startUpstream } from '../support/fixtures.ts';
 import { assemble } from '../support/guest-wat.ts';
 import { MemoryLog } from '../support/log.ts';
+import { metric } from '../support/metrics.ts';
 import { until } from '../support/wait.ts';
 
 /** With imports, memory, an allocator and a request `:method POST, :path /work, :authority app` of 68 bytes at 64. */
@@ -116,3 +117,36 @@ services: [{filter: worker}]`;
     assert.ok(performance.now() - begun < 5000, 'that it was done was not noticed');
   });
 }
+
+/** Does its work on the first two ticks, and traps in the third. */
+const FRAIL = guest(`
+  (global $ticks (mut i32) (i32.const 0))
+  (func (export "proxy_on_configure") (param i32 i32) (result i32)
+    (if (call $tick (i32.const 10)) (then (unreachable)))
+    (i32.const 1))
+  (func (export "proxy_on_tick") (param i32)
+    (global.set $ticks (i32.add (global.get $ticks) (i32.const 1)))
+    (if (i32.eq (global.get $ticks) (i32.const 3)) (then (unreachable)))
+    (call $send (i32.const 0) (i32.const 4)))`);
+
+test('a service whose VM dies goes on in a new one, without a request; with onFailure: closed it does not', async t => {
+  const upstream = await startUpstream(t);
+  const text = `
+listeners: [{address: "127.0.0.1:0", routes: [{upstream: app}]}]
+upstreams: {app: {endpoints: ["http://127.0.0.1:${upstream.port}"]}}
+filters:
+  frail:
+    module: service.wasm
+    restart: {firstDelay: 1ms, maxDelay: 20ms, crashesPerMinute: 100}
+    capabilities: {upstreams: [app]}
+  closed: {module: service.wasm, vmId: own, onFailure: closed, capabilities: {upstreams: [app]}}
+services: [{filter: frail}, {filter: closed}]`;
+  const log = new MemoryLog();
+  const weir = await startWeir(loadConfigText(text, join(service(t, FRAIL), 'weir.yaml')), log);
+  t.after(() => weir.close());
+  const started = async (name: string) =>
+    metric(await weir.metrics(), `weir_filter_vms_started_total{filter="${name}"}`);
+  while ((await started('frail')) < 4) await new Promise(resolve => setTimeout(resolve, 5));
+  await until(() => upstream.requests.length >= 4, 'work of several VMs');
+  assert.equal(await started('closed'), 1);
+});
