@@ -141,6 +141,30 @@ export function tcpPhasesOf(exported: ReadonlySet<string>, denied: readonly stri
   };
 }
 
+/** What is left of a component's callbacks when some are denied. */
+export function withoutDenied(callbacks: Callbacks, denied: readonly string[]): Callbacks {
+  if (denied.length === 0) return callbacks;
+  const left: { -readonly [name in keyof Callbacks]: Callbacks[name] } = { ...callbacks };
+  for (const name of Object.keys(EXPORTS) as (keyof Callbacks)[])
+    if (denied.includes(EXPORTS[name])) left[name] = undefined;
+  return left;
+}
+
+/** The same of its phases. */
+export function phasesWithout(phases: Phases, denied: readonly string[]): Phases {
+  const has = (name: Exclude<keyof Phases, 'end' | 'changesBodies'>) =>
+    phases[name] && !denied.includes(EXPORTS[name]);
+  return {
+    ...phases,
+    requestHeaders: has('requestHeaders'),
+    requestBody: has('requestBody'),
+    requestTrailers: has('requestTrailers'),
+    responseHeaders: has('responseHeaders'),
+    responseBody: has('responseBody'),
+    responseTrailers: has('responseTrailers'),
+  };
+}
+
 /** The phases a component takes part in, from what its interface sees. */
 export function phasesSeen(
   sees: { readonly response: boolean; readonly body: boolean },

@@ -1,4 +1,5 @@
 import type { CompiledComponent } from '../component/compile.ts';
+import { DENIABLE } from '../component/filter/denials.ts';
 import { filterCore } from '../component/filter/link.ts';
 import { INTERFACES, PACKAGE } from '../component/filter/types.ts';
 import { withoutVersion } from '../component/interface-name.ts';
@@ -7,7 +8,7 @@ import type { Capabilities } from '../config/types.ts';
 import { type CompiledModule, sha256 } from '../engine/compile.ts';
 import type { Interrupter } from '../engine/interrupt/interrupter.ts';
 import { ModuleError } from '../errors.ts';
-import { phasesSeen } from './callbacks.ts';
+import { phasesSeen, phasesWithout } from './callbacks.ts';
 import { grantedEnv } from './capabilities.ts';
 import { ComponentVm } from './component-vm.ts';
 import type { PluginState } from './state.ts';
@@ -72,6 +73,22 @@ export function checkedEnv(wasi: readonly string[], { env, capabilities }: Outsi
   return grantedEnv(env, capabilities.env);
 }
 
+/** Resources are made and dropped by these: without them nothing can be called. */
+const NEEDED = ['proxy_on_context_create', 'proxy_on_delete'];
+
+/** @throws ModuleError MODULE_UNSUPPORTED: components have no such hostcall, or can't do without the callback */
+function checkDeniable({ hostcalls, callbacks }: Capabilities): void {
+  const wrong = [
+    ...hostcalls.deny.filter(name => !DENIABLE.has(name)),
+    ...callbacks.deny.filter(name => NEEDED.includes(name)),
+  ];
+  if (wrong.length === 0) return;
+  throw new ModuleError(
+    'MODULE_UNSUPPORTED',
+    `capabilities deny what can't be denied to a component: ${wrong.join(', ')} (remove it)`,
+  );
+}
+
 /** What the VMs of a component are made from. */
 export class ComponentSpec implements VmSpec {
   readonly compiled: CompiledComponent;
@@ -80,30 +97,23 @@ export class ComponentSpec implements VmSpec {
   readonly vmConfig: Buffer;
   readonly env: Readonly<Record<string, string>>;
   readonly grants: Capabilities;
+  readonly phases: Phases;
 
-  /** @throws ModuleError MODULE_NOT_GRANTED */
+  /** @throws ModuleError MODULE_NOT_GRANTED, MODULE_UNSUPPORTED */
   constructor(
     compiled: CompiledComponent,
     linkage: ComponentLinkage,
     options: Outside & { readonly vmId: string; readonly vmConfig: Buffer },
   ) {
     const { vmId, vmConfig, capabilities } = options;
-    if (capabilities.hostcalls.deny.length > 0 || capabilities.callbacks.deny.length > 0) {
-      throw new ModuleError(
-        'MODULE_UNSUPPORTED',
-        'capabilities.hostcalls and capabilities.callbacks are for core modules: remove them',
-      );
-    }
+    checkDeniable(capabilities);
     this.compiled = compiled;
     this.linkage = linkage;
     this.vmConfig = vmConfig;
     this.grants = capabilities;
+    this.phases = phasesWithout(linkage.phases, capabilities.callbacks.deny);
     this.env = checkedEnv(linkage.wasi, options);
     this.key = JSON.stringify([compiled.key, vmId, sha256(vmConfig), this.env, capabilities]);
-  }
-
-  get phases(): Phases {
-    return this.linkage.phases;
   }
 
   make(state: PluginState, interrupter: Interrupter): Vm {

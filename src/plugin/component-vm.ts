@@ -1,5 +1,6 @@
 import type { Hostcall } from '../abi/guest.ts';
 import { countCopies } from '../component/copies.ts';
+import { denyLifted, denyLowered } from '../component/filter/denials.ts';
 import { liftedEvents, loweredEvents } from '../component/filter/event-callbacks.ts';
 import { liftedCalls } from '../component/filter/lifted.ts';
 import { liftedCallbacks } from '../component/filter/lifted-callbacks.ts';
@@ -16,7 +17,7 @@ import type { Memories } from '../engine/instantiate.ts';
 import type { Interrupter } from '../engine/interrupt/interrupter.ts';
 import { GuestMemory, NO_MEMORY } from '../engine/memory.ts';
 import { ModuleError } from '../errors.ts';
-import { type Callbacks, type GuestFunction, NO_CALLBACKS } from './callbacks.ts';
+import { type Callbacks, type GuestFunction, NO_CALLBACKS, withoutDenied } from './callbacks.ts';
 import type { ComponentSpec } from './component-spec.ts';
 import type { Context } from './context.ts';
 import { guarded } from './death.ts';
@@ -58,11 +59,13 @@ export class ComponentVm extends Vm implements CoreGuest {
     const { exported, events, core, wasi } = linkage;
     const outside = wasiImports(wasi, { env, grants, mode: 'sync' }, this);
     this.#close = outside.close;
-    const host = { ...liftedCalls(this), ...outside.imports } as ComponentImports;
+    const denied = grants.hostcalls.deny;
+    const calls = denyLifted(liftedCalls(this), denied, call => this.#told(call));
+    const host = { ...calls, ...outside.imports } as ComponentImports;
     let own: WebAssembly.Exports | undefined;
     const instantiate: CoreInstance = (module, given, memories) => {
       if (module !== core) return this.#core(module, given, memories);
-      const straight = this.#straight(given, exported, () => own!);
+      const straight = this.#straight(given, exported, denied, () => own!);
       own = this.#core(module, straight, memories);
       this.memory = new GuestMemory(own['memory'] as WebAssembly.Memory);
       this.#realloc = own['cabi_realloc'] as Realloc;
@@ -77,11 +80,12 @@ export class ComponentVm extends Vm implements CoreGuest {
     );
     const lowered = own === undefined ? undefined : loweredCallbacks(this, own, exported);
     const heard = own === undefined ? undefined : loweredEvents(own, events);
-    return {
+    const callbacks = {
       ...NO_CALLBACKS,
       ...(lowered ?? liftedCallbacks(this, exports, exported)),
       ...(heard ?? liftedEvents(exports, events)),
     };
+    return withoutDenied(callbacks, grants.callbacks.deny);
   }
 
   #core(core: CompiledModule, given: WebAssembly.Imports, memories: Memories): WebAssembly.Exports {
@@ -93,9 +97,10 @@ export class ComponentVm extends Vm implements CoreGuest {
   #straight(
     given: WebAssembly.Imports,
     exported: string,
+    denied: readonly string[],
     own: () => WebAssembly.Exports,
   ): WebAssembly.Imports {
-    const calls = loweredCalls(this);
+    const calls = denyLowered(this, loweredCalls(this), denied, call => this.#told(call));
     const imports: Record<string, WebAssembly.ModuleImports> = {};
     for (const [name, functions] of Object.entries(given)) {
       if (name.startsWith(PACKAGE)) imports[name] = calls[interfaceOf(name)] as WebAssembly.ModuleImports;
@@ -146,6 +151,10 @@ export class ComponentVm extends Vm implements CoreGuest {
 
   refused(reason: string): void {
     this.refusal = reason;
+  }
+
+  #told(call: string): void {
+    this.denied(`the hostcall ${call}`, `capabilities.hostcalls.deny without ${call}`);
   }
 
   /** Something that wasn't granted was tried: said once for each text. */
