@@ -141,7 +141,7 @@ export class TcpConnection implements TcpExchange, TcpConnectHandler {
   fail({ filter, details }: TcpFailure): void {
     const { log, name, counts } = this.#context;
     counts.failures++;
-    log.debug({ part: 'tcp', listener: name, filter, details }, 'connection failed in a filter');
+    log.warn({ part: 'filter', filter, listener: name, details }, 'filter failed');
     this.#end(socket => socket.resetAndDestroy());
   }
 
