@@ -24,7 +24,9 @@ test('README has a line for every capability and every limit, and names every ex
   for (const name of Object.keys(filter.limits.properties)) {
     assert.match(readme, new RegExp(`^\\| .*\`${name}\``, 'm'), name);
   }
-  for (const name of Object.keys(WEIR_FILTER).filter(each => /\/http(-request)?(-headers)?$/.test(each))) {
+  for (const name of Object.keys(WEIR_FILTER).filter(each =>
+    /\/http(-request)?(-headers)?$|-events$/.test(each),
+  )) {
     assert.ok(readme.includes(`| \`${name}@${WEIR_FILTER_VERSION.replace(/\.\d+$/, '')}\` |`), name);
   }
 });

@@ -108,6 +108,20 @@ test('a component, for a person', async () => {
   for (const line of stdout.split('\n')) assert.equal(line, line.trimEnd());
 });
 
+test('a component that hears of more than its streams', async () => {
+  const { stdout } = await weir(['inspect', 'test/component/fixtures/service-puppet/service-puppet.wasm']);
+  assert.match(stdout, /^service-puppet\.wasm: component, weir:filter\/http 0\.1\.1, /);
+  assert.match(
+    stdout.replaceAll(/\s+/g, ' '),
+    / Trailers http\.on-request-trailers, http\.on-response-trailers At the end .* On their own on-http-call-response, on-tick, on-grpc-initial-metadata, on-grpc-message, on-grpc-trailing-metadata, on-grpc-close, on-queue-ready, on-foreign-function May call /,
+  );
+  assert.match(stdout, /^ {2}weir:filter\/timers@0\.1\.1 +set-tick-period$/m);
+  const unlessGranted = stdout.slice(stdout.indexOf('\nMay call, and finds nothing unless granted\n'));
+  assert.match(unlessGranted, /^ {2}weir:filter\/grpc-calls@0\.1\.1 +capabilities\.upstreams: \[NAME\]$/m);
+  assert.match(unlessGranted, /^ {2}weir:filter\/shared-data@0\.1\.1 +capabilities\.sharedData: true$/m);
+  assert.doesNotMatch(stdout, /^Exports$/m);
+});
+
 test('a component, as JSON', async () => {
   const { stdout } = await weir(['inspect', component, '--json']);
   const report = JSON.parse(stdout) as ModuleReport;

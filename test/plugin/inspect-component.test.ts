@@ -41,6 +41,25 @@ test('a filter: world, callbacks, imports', async () => {
   assert.equal(headers.mayChangeBody, false);
 });
 
+test('a filter that hears of more than its streams: events are callbacks', async () => {
+  const { component, callbacks, refusal } = await inspectModule(await fromWit(own, 'header-service-filter'));
+  assert.equal(refusal, '');
+  assert.equal(component?.world?.kind === 'filter' && component.world.events.length, 5);
+  assert.deepEqual(
+    callbacks.filter(name => name.startsWith('on-')),
+    [
+      'on-tick',
+      'on-http-call-response',
+      'on-grpc-initial-metadata',
+      'on-grpc-message',
+      'on-grpc-trailing-metadata',
+      'on-grpc-close',
+      'on-queue-ready',
+      'on-foreign-function',
+    ],
+  );
+});
+
 const packages = `
 package acme:auth@1.0.0 { interface verifier { check: func(); } }
 package wasi:clocks@0.2.3 { interface wall-clock { now: func(); } interface monotonic-clock { now: func(); } }
