@@ -3,6 +3,7 @@ import { Status } from '../abi/types.ts';
 import { FieldMap, type RawFields } from '../message/fields.ts';
 import { grpcUpstream } from './grpc-service.ts';
 import { failed, HttpCall, type HttpCallResult } from './http-calls.ts';
+import type { IdTable } from './id-table.ts';
 import type { GrpcCall, GrpcHandler } from './services.ts';
 import type { PluginState } from './state.ts';
 
@@ -21,8 +22,6 @@ export interface Caller {
 /** Who hears what becomes of calls: a root context. Nothing of it is called while a guest is on the stack. */
 export interface CallReceiver {
   readonly state: PluginState;
-  /** An id that no call of its VM has. */
-  nextCallId(): number;
   onHttpCallResponse(call: number, result: HttpCallResult): void;
   onGrpcInitialMetadata(call: number, metadata: FieldMap): void;
   onGrpcMessage(call: number, message: Buffer): void;
@@ -32,7 +31,10 @@ export interface CallReceiver {
   onGrpcClose(call: number, status: CallStatus): void;
 }
 
-interface Pending {
+/** A call under way. */
+export interface PendingCall {
+  readonly id: number;
+  readonly owner: Calls;
   readonly caller: Caller | undefined;
   /** Nothing is heard of it any more. */
   abort(): void;
@@ -40,7 +42,7 @@ interface Pending {
   cancelled(): void;
 }
 
-interface PendingGrpc extends Pending {
+interface PendingGrpc extends PendingCall {
   readonly call: GrpcCall;
   /** A stream; else a call, whose one message has been sent. */
   readonly streams: boolean;
@@ -51,12 +53,13 @@ interface PendingGrpc extends Pending {
 /** The HTTP and gRPC calls of one root context and its streams. */
 export class Calls {
   readonly #receiver: CallReceiver;
-  readonly #pending = new Map<number, Pending>();
-  readonly #grpc = new Map<number, PendingGrpc>();
+  /** Of all root contexts in the VM. */
+  readonly #table: IdTable<PendingCall>;
   #ended = false;
 
-  constructor(receiver: CallReceiver) {
+  constructor(receiver: CallReceiver, table: IdTable<PendingCall>) {
     this.#receiver = receiver;
+    this.#table = table;
   }
 
   /** The id, or a status negated. */
@@ -67,12 +70,14 @@ export class Calls {
       return -Status.BAD_ARGUMENT;
     }
     if (this.#full()) return -Status.INTERNAL_FAILURE;
-    const id = this.#receiver.nextCallId();
+    const id = this.#table.nextId();
     const call = new HttpCall(state, request, result => {
       this.#remove(id);
       this.#receiver.onHttpCallResponse(id, result);
     });
-    this.#add(id, {
+    this.#add({
+      id,
+      owner: this,
       caller,
       abort: () => call.abort(),
       cancelled: () => this.#receiver.onHttpCallResponse(id, failed('its stream ended')),
@@ -89,7 +94,7 @@ export class Calls {
       return -Status.PARSE_FAILURE;
     }
     if (this.#full()) return -Status.INTERNAL_FAILURE;
-    const id = this.#receiver.nextCallId();
+    const id = this.#table.nextId();
     const { message, timeout, ...rest } = request;
     const own = { ...rest, timeout: timeout === 0 ? undefined : timeout };
     const most = state.limits.bufferedBody;
@@ -100,6 +105,8 @@ export class Calls {
       call.end();
     }
     const pending: PendingGrpc = {
+      id,
+      owner: this,
       caller,
       call,
       streams: message === undefined,
@@ -107,13 +114,12 @@ export class Calls {
       abort: () => call.cancel(),
       cancelled: () => this.#receiver.onGrpcClose(id, { code: CANCELLED, message: 'its stream ended' }),
     };
-    this.#grpc.set(id, pending);
-    this.#add(id, pending);
+    this.#add(pending);
     return id;
   }
 
   grpcSend(id: number, message: Buffer, endOfStream: boolean): Status | typeof FULL {
-    const pending = this.#grpc.get(id);
+    const pending = this.#grpcOf(id);
     if (pending === undefined) return Status.NOT_FOUND;
     if (pending.ended) return Status.BAD_ARGUMENT;
     const { limits, counters } = this.#receiver.state;
@@ -128,7 +134,7 @@ export class Calls {
   }
 
   grpcCancel(id: number): Status {
-    const pending = this.#grpc.get(id);
+    const pending = this.#grpcOf(id);
     if (pending === undefined) return Status.NOT_FOUND;
     this.#remove(id);
     pending.abort();
@@ -136,7 +142,7 @@ export class Calls {
   }
 
   grpcClose(id: number): Status {
-    const pending = this.#grpc.get(id);
+    const pending = this.#grpcOf(id);
     if (pending === undefined) return Status.NOT_FOUND;
     // As in Envoy: what can't be sent any more needs no answer.
     if (!pending.streams) return this.grpcCancel(id);
@@ -146,14 +152,13 @@ export class Calls {
 
   /** A stream ended while it waited: nobody needs what its calls bring. The guest hears that they failed. */
   cancelOf(caller: Caller): void {
-    const ids = [...this.#pending].filter(([, pending]) => pending.caller === caller).map(([id]) => id);
-    for (const id of ids) {
-      const pending = this.#pending.get(id)!;
+    for (const pending of this.#table.all().filter(each => each.caller === caller)) {
+      const { id } = pending;
       pending.abort();
       // The guest may be on the stack.
       setImmediate(() => {
         // Or its VM was gone by then, and everything of it.
-        if (this.#pending.get(id) !== pending) return;
+        if (this.#table.get(id) !== pending) return;
         this.#remove(id);
         pending.cancelled();
       }).unref();
@@ -163,8 +168,8 @@ export class Calls {
   /** Its context has ended: nothing is heard of any of them, and none can be made any more. */
   abortAll(): void {
     this.#ended = true;
-    for (const [id, pending] of [...this.#pending]) {
-      this.#remove(id);
+    for (const pending of this.#own()) {
+      this.#remove(pending.id);
       pending.abort();
     }
   }
@@ -172,7 +177,7 @@ export class Calls {
   /** The same; but only gRPC streams are aborted, which nobody can end any more. Calls end by themselves. */
   abortStreams(): void {
     this.#ended = true;
-    for (const [id, { streams }] of [...this.#grpc]) if (streams) this.grpcCancel(id);
+    for (const pending of this.#own()) if (isGrpc(pending) && pending.streams) this.grpcCancel(pending.id);
   }
 
   /**
@@ -181,7 +186,7 @@ export class Calls {
    */
   #grpcHandler(id: number, streams: boolean): GrpcHandler {
     const receiver = this.#receiver;
-    const live = () => this.#grpc.has(id);
+    const live = () => this.#grpcOf(id) !== undefined;
     const fits = (metadata: RawFields) => {
       const { headerCount, headerBytes } = receiver.state.limits;
       let bytes = 0;
@@ -189,7 +194,7 @@ export class Calls {
       return metadata.length <= 2 * headerCount && bytes <= headerBytes;
     };
     const exhausted = () => {
-      const pending = this.#grpc.get(id)!;
+      const pending = this.#grpcOf(id)!;
       this.#remove(id);
       pending.abort();
       receiver.state.counters.limitHits.headerBytes++;
@@ -238,18 +243,30 @@ export class Calls {
     return true;
   }
 
-  #add(id: number, pending: Pending): void {
-    this.#pending.set(id, pending);
+  #own(): PendingCall[] {
+    return this.#table.all().filter(({ owner }) => owner === this);
+  }
+
+  #grpcOf(id: number): PendingGrpc | undefined {
+    const pending = this.#table.get(id);
+    return pending?.owner === this && isGrpc(pending) ? pending : undefined;
+  }
+
+  #add(pending: PendingCall): void {
+    this.#table.add(pending);
     this.#receiver.state.counters.calls++;
     if (pending.caller !== undefined) pending.caller.pendingCalls++;
   }
 
   #remove(id: number): void {
-    const pending = this.#pending.get(id);
+    const pending = this.#table.get(id);
     if (pending === undefined) return;
-    this.#pending.delete(id);
-    this.#grpc.delete(id);
+    this.#table.delete(pending);
     this.#receiver.state.counters.calls--;
     if (pending.caller !== undefined) pending.caller.pendingCalls--;
   }
+}
+
+function isGrpc(pending: PendingCall): pending is PendingGrpc {
+  return 'streams' in pending;
 }

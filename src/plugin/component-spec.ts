@@ -95,6 +95,7 @@ export class ComponentSpec implements VmSpec {
   readonly linkage: ComponentLinkage;
   readonly key: string;
   readonly vmConfig: Buffer;
+  readonly warm = new Set<string>();
   readonly env: Readonly<Record<string, string>>;
   readonly grants: Capabilities;
   readonly phases: Phases;

@@ -21,6 +21,7 @@ export class ModuleSpec implements VmSpec {
   readonly linkage: Linkage;
   readonly key: string;
   readonly phases: Phases;
+  readonly warm = new Set<string>();
   readonly tcp: TcpPhases;
   readonly vmConfig: Buffer;
   /** `NAME=value` with a NUL after it, each. */

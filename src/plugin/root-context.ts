@@ -39,7 +39,7 @@ const NOTHING: Told = {
 /** The context of a plugin, parent of its stream contexts: it hears of ticks, queues and the answers of calls. */
 export class RootContext extends ServiceContext implements CallReceiver, QueueReceiver {
   readonly identity: PluginIdentity;
-  readonly calls = new Calls(this);
+  readonly calls = new Calls(this, this.vm.calls);
   readonly timer: TickTimer;
   /** It registered one. */
   hasQueues = false;
@@ -100,10 +100,6 @@ export class RootContext extends ServiceContext implements CallReceiver, QueueRe
   /** It has work of its own, for which its VM has to live: ticks or queues. */
   get worksAlone(): boolean {
     return this.timer.active || this.hasQueues;
-  }
-
-  nextCallId(): number {
-    return this.vm.nextCallId();
   }
 
   onHttpCallResponse(call: number, { headers, body, trailers, code, message }: HttpCallResult): void {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ContextTable } from '../../src/plugin/context-table.ts';
+import type { IdTable } from '../../src/plugin/id-table.ts';
 import { rig, settle, VERSIONS } from '../support/guest.ts';
 import { Drive } from '../support/guest-exchange.ts';
 
@@ -115,7 +115,7 @@ test('contexts have ids of their own, and a deleted one is no longer held', asyn
     ['context_create(1,0)', 'context_create(2,1)', 'context_create(3,1)', 'context_create(4,1)'],
   );
   for (const d of streams) d.finish();
-  const vm = r.puppet.guest as unknown as { contexts: ContextTable };
+  const vm = r.puppet.guest as unknown as { contexts: IdTable<{ readonly id: number }> };
   assert.equal(vm.contexts.size, 1);
   assert.equal(vm.contexts.get(1)?.id, 1);
 });

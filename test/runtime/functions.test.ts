@@ -41,7 +41,7 @@ filters: {f: {module: guest.wasm}}
 foreignFunctions: ./functions.js`;
 
 const GREET =
-  'export function greet(args, { filter }) { return Buffer.from(`hello ${args}, says ${filter}`); }';
+  'export function greet(args, { filter }) { return Buffer.from("hello " + args + ", says " + filter); }';
 
 for (const workers of [1, 2]) {
   test(`functions of one's own, named in the configuration; ${workers} workers`, async t => {

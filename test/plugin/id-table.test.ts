@@ -3,19 +3,19 @@ import { test } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { Context } from '../../src/plugin/context.ts';
-import { ContextTable } from '../../src/plugin/context-table.ts';
+import { IdTable } from '../../src/plugin/id-table.ts';
 
 const context = (id: number) => ({ id, payload: new Array(500).fill(id) }) as unknown as Context;
 
 /** Adds one under a new id. */
-function open(table: ContextTable): Context {
+function open(table: IdTable<Context>): Context {
   const made = context(table.nextId());
   table.add(made);
   return made;
 }
 
 test('ids count up from 1, and each finds its context', () => {
-  const table = new ContextTable();
+  const table = new IdTable<Context>();
   const all = Array.from({ length: 100 }, () => open(table));
   assert.deepEqual(
     all.map(({ id }) => id),
@@ -26,7 +26,7 @@ test('ids count up from 1, and each finds its context', () => {
 });
 
 test('an id that nobody has, or had, finds nothing, even where another one is at its place', () => {
-  const table = new ContextTable();
+  const table = new IdTable<Context>();
   const first = open(table);
   for (const id of [0, 2, 17, 33, 65_537, 0xffff_ffff, -1]) assert.equal(table.get(id), undefined);
   table.delete(first);
@@ -36,7 +36,7 @@ test('an id that nobody has, or had, finds nothing, even where another one is at
 });
 
 test('contexts that live long keep their ids while many come and go', () => {
-  const table = new ContextTable();
+  const table = new IdTable<Context>();
   const old = [open(table), open(table), open(table)];
   const seen = new Set(old.map(({ id }) => id));
   for (let i = 0; i < 10_000; i++) {
@@ -51,7 +51,7 @@ test('contexts that live long keep their ids while many come and go', () => {
 });
 
 test('all can be taken at once; what is deleted afterwards is not missed', () => {
-  const table = new ContextTable();
+  const table = new IdTable<Context>();
   const all = Array.from({ length: 40 }, () => open(table));
   assert.deepEqual(new Set(table.takeAll()), new Set(all));
   for (const one of all) table.delete(one);
@@ -62,7 +62,7 @@ test('all can be taken at once; what is deleted afterwards is not missed', () =>
 test('contexts that are gone need no full collection', () => {
   setFlagsFromString('--expose-gc');
   const gc = runInNewContext('gc') as (options: { type: 'minor' }) => void;
-  const table = new ContextTable();
+  const table = new IdTable<Context>();
   const live: Context[] = [];
   gc({ type: 'minor' });
   const before = process.memoryUsage().heapUsed;
