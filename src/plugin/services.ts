@@ -42,7 +42,7 @@ export interface SharedStore {
   /**
    * The queue's id, 1 to 2^32-1, the same in every thread; made when it isn't there, and keeps what is in it. The
    * receiver hears of each value that is put into it from now on, until another registers (as in Envoy), or it leaves;
-   * then the one before it does, if it is still there. 0: the store can't be reached, or is full.
+   * then the one before it does, if it is still there, and otherwise whoever registers next, of all values that are there. 0: the store can't be reached, or is full.
    */
   registerQueue(scope: string, name: string, receiver: QueueReceiver): number;
   /** The id of a queue that somebody registered; 0: nobody did; below: the store can't be reached. */

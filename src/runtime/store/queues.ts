@@ -14,7 +14,7 @@ const TAIL = FIELDS + 1;
 const COUNT = FIELDS + 2;
 const ID = FIELDS + 3;
 const LAST = FIELDS + 4;
-/** Not 0: nobody is registered since a thread died that was. */
+/** Not 0: nobody is registered since the last one left or died. */
 const ORPHANED = FIELDS + 5;
 
 /** Of the arena. */
@@ -158,7 +158,7 @@ export class SharedQueues {
     const { words } = this.#arena;
     const at = this.#entry(queue) >> 2;
     words[(block >> 2) + BEFORE] = words[at + LAST]!;
-    // What a dead thread left: nobody else would hear of it.
+    // What is left of others: nobody else would hear of it.
     if (words[at + ORPHANED] !== 0) Atomics.add(words, (block >> 2) + OWED, words[at + COUNT]!);
     words[at + ORPHANED] = 0;
     this.#arena.commit(at + LAST, block);
@@ -177,10 +177,15 @@ export class SharedQueues {
     return Atomics.exchange(this.#arena.words, (block >> 2) + OWED, 0);
   }
 
-  /** Under the lock: calls that somebody left behind are owed to the last registration there is. */
+  /**
+   * Under the lock: calls that somebody left behind are owed to the last registration there is. Without any, whoever
+   * registers next is called for all values there are: a guest whose VM died has nobody else to tell it.
+   */
   passOn(queue: number, calls: number): void {
     const { words } = this.#arena;
-    const last = words[(this.#entry(queue) >> 2) + LAST]!;
+    const at = this.#entry(queue) >> 2;
+    const last = words[at + LAST]!;
+    if (last === 0) words[at + ORPHANED] = 1;
     if (last === 0 || calls === 0) return;
     Atomics.add(words, (last >> 2) + OWED, calls);
     this.#wake(words[(last >> 2) + TOKEN]!);
