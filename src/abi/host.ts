@@ -112,7 +112,7 @@ export interface Host {
   setSharedData(key: string, value: Buffer, cas: number): Status | typeof FULL;
   registerQueue(name: string): number;
   resolveQueue(vmId: string, name: string): number;
-  /** FULL: the queue is. */
+  /** FULL: the queue is, or all of its vm id. */
   enqueue(queue: number, value: Buffer): Status | typeof FULL;
   dequeue(queue: number): Uint8Array | Status;
 

@@ -199,6 +199,7 @@ const UNITS: Readonly<Record<string, string>> = {
   localResponseBody: 'B',
   propertyBytes: 'B',
   sharedDataBytes: 'B',
+  queueBytes: 'B',
   tickPeriod: 'ms',
   firstDelay: 'ms',
   maxDelay: 'ms',

@@ -200,6 +200,7 @@ function resolveLimits(limits: Filter['limits']): FilterLimits {
     calls,
     sharedDataBytes: bytes(limits.sharedDataBytes),
     queueLength,
+    queueBytes: bytes(limits.queueBytes),
     metrics,
     tickPeriod: ms(limits.tickPeriod),
   };

@@ -49,6 +49,11 @@ export const limits = documented(
       'Most values in a shared queue that the filter puts another one into',
       1_000_000,
     ).default(10_000),
+    queueBytes: size(
+      'Most bytes of values in the shared queues of a vm id that the filter puts another one into',
+      '1B',
+      '1GiB',
+    ).default('4MiB'),
     metrics: count('Metrics that the filter may define', 10_000).default(1000),
     tickPeriod: duration('Shortest time between two ticks; shorter periods become this', '1ms', '1h').default(
       '10ms',

@@ -282,10 +282,12 @@ export interface FilterLimits {
   readonly contexts: number;
   /** HTTP and gRPC calls under way at once. */
   readonly calls: number;
-  /** Most bytes (keys and values) of the shared data of the filter's vm id, after it set something. */
+  /** Most bytes (keys and values, names of queues, 64 for each) that the filter's vm id has, after it set something. */
   readonly sharedDataBytes: number;
   /** Most values in a queue that it puts another one into. */
   readonly queueLength: number;
+  /** Most bytes (64 for each value beside its own) in all queues of a vm id that it puts a value into. */
+  readonly queueBytes: number;
   /** Metrics that it may define. */
   readonly metrics: number;
   /** Shortest time between two ticks, in ms. */

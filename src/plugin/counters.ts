@@ -45,6 +45,7 @@ export class FilterCounters {
     calls: 0,
     sharedDataBytes: 0,
     queueLength: 0,
+    queueBytes: 0,
     metrics: 0,
     tickPeriod: 0,
   };

@@ -143,6 +143,10 @@ export class RootContext extends ServiceContext implements CallReceiver, QueueRe
     this.#tell('proxy_on_queue_ready', this.vm.callbacks.queueReady, NOTHING, queue, 0);
   }
 
+  get deaf(): boolean {
+    return this.#gone || this.vm.death !== undefined;
+  }
+
   onForeignFunction(functionId: number, args: Buffer): void {
     const told: Told = { ...NOTHING, foreignArguments: new BodyBuffer(args) };
     const fn = this.vm.callbacks.foreignFunction;
@@ -209,7 +213,7 @@ export class RootContext extends ServiceContext implements CallReceiver, QueueRe
     this.timer.stop();
     if (this.#lastWords) this.calls.abortStreams();
     else this.calls.abortAll();
-    if (this.hasQueues) this.state.services.store.leaveQueues(this);
+    if (this.hasQueues) this.state.services.store.leaveQueues(this, this.vm.death !== undefined);
   }
 
   override vmDied(death: GuestError, hostState: HostState): void {

@@ -8,7 +8,7 @@ import {
 import { type MetricType, Status } from '../abi/types.ts';
 import type { Caller } from './calls.ts';
 import type { RootContext } from './root-context.ts';
-import type { ForeignCaller } from './services.ts';
+import { type ForeignCaller, NO_ROOM } from './services.ts';
 import { VmContext } from './vm-context.ts';
 
 /** What all contexts of a guest can reach beyond their streams. */
@@ -66,7 +66,12 @@ export abstract class ServiceContext extends VmContext {
     const { root } = this;
     // Nobody would make it leave.
     if (root.gone) return -Status.INTERNAL_FAILURE;
-    const id = this.state.services.store.registerQueue(root.identity.vmId, name, root);
+    const { services, limits } = this.state;
+    const id = services.store.registerQueue(root.identity.vmId, name, root, limits.sharedDataBytes);
+    if (id === FULL) {
+      this.hit('sharedDataBytes');
+      return -Status.BAD_ARGUMENT;
+    }
     if (id === 0) return -Status.INTERNAL_FAILURE;
     root.hasQueues = true;
     return id;
@@ -81,9 +86,12 @@ export abstract class ServiceContext extends VmContext {
 
   override enqueue(queue: number, value: Buffer): Status | typeof FULL {
     if (!this.#mayShare()) return Status.INTERNAL_FAILURE;
-    const status = this.state.services.store.enqueue(queue, value, this.limits.queueLength);
+    const { queueLength, queueBytes } = this.limits;
+    const status = this.state.services.store.enqueue(queue, value, queueLength, queueBytes);
     if (status === FULL) this.hit('queueLength');
-    return status;
+    if (status !== NO_ROOM) return status;
+    this.hit('queueBytes');
+    return FULL;
   }
 
   override dequeue(queue: number): Uint8Array | Status {

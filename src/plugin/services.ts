@@ -25,6 +25,15 @@ export { MetricType } from '../abi/types.ts';
 /** FULL: the limit that was given, or the store's own, was reached, and nothing was changed. */
 export type StoreStatus = Status | typeof FULL;
 
+/** In place of a status: the bytes that were allowed, or the store's own, don't suffice; nothing was changed. */
+export const NO_ROOM = -2;
+
+/**
+ * Bytes that a key, a queue or a value in a queue is taken to need beside its own, so that no number of empty ones is
+ * free.
+ */
+export const ENTRY_COST = 64;
+
 /**
  * Shared key-value store and shared queues (specification, "Shared Key-Value Store" and "Shared Queues"), one for all
  * VMs of all threads; with Redis, of all machines. `scope` is the vm id; keys and names are latin1 strings, a character
@@ -34,7 +43,8 @@ export interface SharedStore {
   /** The value; or NOT_FOUND; or INTERNAL_FAILURE: the store can't be reached. */
   get(scope: string, key: string): SharedValue | Status;
   /**
-   * `cas` 0: whatever is there. `maxBytes`: of keys and values of that scope, after it.
+   * `cas` 0: whatever is there. `maxBytes`: of keys and values of that scope and of its queues' names, after it, with
+   * ENTRY_COST for each key and queue.
    * OK; CAS_MISMATCH: the key has another version (or none); FULL; INTERNAL_FAILURE.
    */
   set(scope: string, key: string, value: Uint8Array, cas: number, maxBytes: number): StoreStatus;
@@ -42,23 +52,37 @@ export interface SharedStore {
   /**
    * The queue's id, 1 to 2^32-1, the same in every thread; made when it isn't there, and keeps what is in it. The
    * receiver hears of each value that is put into it from now on, until another registers (as in Envoy), or it leaves;
-   * then the one before it does, if it is still there, and otherwise whoever registers next, of all values that are there. 0: the store can't be reached, or is full.
+   * then the one before it does, if it is still there, and otherwise whoever registers next, of all values that are there.
+   * `maxBytes`: as for `set`. 0: the store can't be reached, or is full; FULL.
    */
-  registerQueue(scope: string, name: string, receiver: QueueReceiver): number;
+  registerQueue(scope: string, name: string, receiver: QueueReceiver, maxBytes: number): number;
   /** The id of a queue that somebody registered; 0: nobody did; below: the store can't be reached. */
   resolveQueue(scope: string, name: string): number;
-  /** OK; NOT_FOUND: there is no such queue; FULL: it has `maxLength` values; INTERNAL_FAILURE. */
-  enqueue(queue: number, value: Uint8Array, maxLength: number): StoreStatus;
+  /**
+   * `maxBytes`: of the values in all queues of the queue's scope, after it, with ENTRY_COST for each.
+   * OK; NOT_FOUND: there is no such queue; FULL: it has `maxLength` values; NO_ROOM; INTERNAL_FAILURE.
+   */
+  enqueue(
+    queue: number,
+    value: Uint8Array,
+    maxLength: number,
+    maxBytes: number,
+  ): StoreStatus | typeof NO_ROOM;
   /** The oldest value; or EMPTY, NOT_FOUND, INTERNAL_FAILURE. */
   dequeue(queue: number): Uint8Array | Status;
-  /** It hears nothing more. Queues stay. */
-  leaveQueues(receiver: QueueReceiver): void;
+  /**
+   * It hears nothing more. Queues stay. Calls that it was owed, and when it `died` all that is still there, is news to the
+   * next one.
+   */
+  leaveQueues(receiver: QueueReceiver, died?: boolean): void;
 }
 
 /** Who hears of values in a queue: a root context. */
 export interface QueueReceiver {
   /** Called once for each value that was put into it, but not on the stack of whoever did. */
   onQueueReady(queue: number): void;
+  /** It can't hear any more, and is about to leave: what it is owed is for the next one. */
+  readonly deaf?: boolean;
 }
 
 /** Metrics that guests define: one value for all VMs and threads of a filter. */

@@ -176,9 +176,31 @@ test('limits.queueLength and sharedDataBytes: BAD_ARGUMENT, nothing changed', as
   assert.deepEqual([limitHits.sharedDataBytes, limitHits.queueLength], [1, 1]);
 });
 
+test('limits.queueBytes bounds the values, sharedDataBytes the queues: BAD_ARGUMENT, and counted', async () => {
+  const { rig: r } = await during(
+    'proxy_on_request_headers',
+    p => {
+      const queue = register(p, 'q');
+      assert.equal(enqueue(p, queue, Buffer.alloc(37)), BAD_ARGUMENT);
+      assert.equal(enqueue(p, queue, Buffer.alloc(36)), OK);
+      assert.equal(enqueue(p, queue, ''), BAD_ARGUMENT);
+      assert.equal(dequeue(p, queue), '\0'.repeat(36));
+      assert.equal(enqueue(p, queue, ''), OK);
+      assert.equal(
+        p.call('proxy_register_shared_queue', ...p.put('n'.repeat(37)), 16),
+        BAD_ARGUMENT,
+        'a long name',
+      );
+    },
+    { options: { ...GRANTED, limits: { sharedDataBytes: 100, queueBytes: 100 } } },
+  );
+  const { limitHits } = r.registry.states.get('puppet')!.counters;
+  assert.deepEqual([limitHits.sharedDataBytes, limitHits.queueLength, limitHits.queueBytes], [1, 0, 2]);
+});
+
 test('not granted: INTERNAL_FAILURE, told once; nothing is registered', async () => {
   const services = new FakeServices();
-  services.store.registerQueue('', 'q', { onQueueReady: () => {} });
+  services.store.registerQueue('', 'q', { onQueueReady: () => {} }, 1 << 20);
   const { rig: r } = await during(
     'proxy_on_request_headers',
     p => {

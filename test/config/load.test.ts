@@ -69,6 +69,7 @@ test('a filter has every default', () => {
       calls: 1000,
       sharedDataBytes: 1024 * 1024,
       queueLength: 10_000,
+      queueBytes: 4 * 1024 * 1024,
       metrics: 1000,
       tickPeriod: 10,
     },

@@ -20,7 +20,7 @@ const metric = (services: FakeServices, filter: string, name: string) =>
 /** The part that logs, and a queue. */
 async function logging(t: TestContext, config: object = {}, limits = {}) {
   const services = new FakeServices();
-  services.store.registerQueue('', 'access-log', REGISTERED);
+  services.store.registerQueue('', 'access-log', REGISTERED, 1 << 20);
   const filter = await startShipped('access-log', services, config, { name: 'log', rootId: 'log', limits });
   t.after(() => filter.plugin.close());
   return { ...filter, services };
@@ -34,7 +34,7 @@ async function shipping(t: TestContext, config: object = {}) {
   const filter = await startShipped('access-log', services, settings, options);
   t.after(() => filter.plugin.close());
   const put = (...lines: string[]) => {
-    for (const line of lines) services.store.enqueue(1, Buffer.from(line), 100_000);
+    for (const line of lines) services.store.enqueue(1, Buffer.from(line), 100_000, 1 << 20);
   };
   let seen = 0;
   const next = () => until(() => services.calls[seen] !== undefined && services.calls[seen++]!, 'a batch');
@@ -204,7 +204,7 @@ describe('access-log', () => {
     const none = await logging(t, { queue: 'other' });
     none.exchange();
     assert.match(none.log.texts.join(), /nobody has registered the queue/);
-    none.services.store.registerQueue('', 'other', REGISTERED);
+    none.services.store.registerQueue('', 'other', REGISTERED, 1 << 20);
     none.exchange();
     assert.equal(none.services.queues[1]!.values.length, 1);
   });
@@ -302,7 +302,7 @@ describe('access-log', () => {
     assert.match(log.texts.join(), /the queue can't be registered yet \(is it granted/);
     services.away = false;
     await until(() => services.queues.length === 1, 'the queue');
-    services.store.enqueue(1, Buffer.from('x'), 10);
+    services.store.enqueue(1, Buffer.from('x'), 10, 1 << 20);
     await until(() => services.calls.length === 1, 'a batch');
     assert.equal(log.texts.length, 1);
   });

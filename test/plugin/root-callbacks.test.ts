@@ -3,10 +3,12 @@ import { type TestContext, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { NO_CAPABILITIES } from '../../src/plugin/capabilities.ts';
 import type { ForeignCaller } from '../../src/plugin/services.ts';
+import { EmbeddedStore } from '../../src/runtime/store/embedded.ts';
 import { type Puppet, type Rig, rig, type Script, settle } from '../support/guest.ts';
 import { GuestClock } from '../support/guest-clock.ts';
 import { Drive } from '../support/guest-exchange.ts';
 import { FakeServices } from '../support/services.ts';
+import { until } from '../support/wait.ts';
 
 const period = (p: Puppet, ms: number) => p.call('proxy_set_tick_period_milliseconds', ms);
 const ticks = (r: Rig) => r.calls.filter(call => call.startsWith('tick')).length;
@@ -153,14 +155,38 @@ test('a plugin with queues is started again, and hears of its queue', async t =>
     delete r.script.proxy_on_queue_ready;
     p.call('trap');
   };
-  services.store.enqueue(1, Buffer.from('a'), 10);
+  services.store.enqueue(1, Buffer.from('a'), 10, 1 << 20);
   await turn();
   assert.equal(services.queues[0]!.receivers.length, 0, 'the dead one has left');
   while (starts(r) < 2) await turn();
   assert.equal(services.queues[0]!.receivers.length, 1);
-  services.store.enqueue(1, Buffer.from('b'), 10);
+  services.store.enqueue(1, Buffer.from('b'), 10, 1 << 20);
   await turn();
   assert.deepEqual(r.calls.slice(-1), ['queue_ready(1,1)']);
+});
+
+test('values that a VM died of, or had not heard of, are told to the one in its place', async t => {
+  const store = EmbeddedStore.create();
+  t.after(() => store.close());
+  const services = { ...new FakeServices(), store };
+  const options = { capabilities: { ...NO_CAPABILITIES, sharedData: true }, restart: RESTART };
+  const register: Script = {
+    proxy_on_configure: p => void assert.equal(p.call('proxy_register_shared_queue', ...p.put('q'), 16), 0),
+  };
+  const r = await rig(register, {}, undefined, services);
+  const plugin = r.start(options);
+  t.after(() => plugin.close());
+  r.script = { ...register, proxy_on_queue_ready: p => p.call('trap') };
+  for (let i = 0; i < 3; i++) store.enqueue(1, Buffer.from('a'), 10);
+  while (plugin.counters.traps === 0) await turn();
+  const taken: number[] = [];
+  r.script = {
+    ...register,
+    proxy_on_queue_ready: p => void taken.push(p.call('proxy_dequeue_shared_queue', 1, 16, 20)),
+  };
+  await until(() => taken.length === 3);
+  assert.deepEqual(taken, [0, 0, 0]);
+  assert.equal(store.usage.values, 0);
 });
 
 test('filters that share a VM: one traps, the other one that ticks comes back by itself', async t => {

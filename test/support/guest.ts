@@ -206,6 +206,7 @@ export const LIMITS: FilterLimits = {
   calls: 100,
   sharedDataBytes: 1024 * 1024,
   queueLength: 1000,
+  queueBytes: 1024 * 1024,
   metrics: 100,
   tickPeriod: 1,
 };

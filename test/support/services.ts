@@ -1,12 +1,14 @@
 import { MetricType, Status } from '../../src/abi/types.ts';
 import { NO_SERVICES } from '../../src/plugin/no-services.ts';
 import {
+  ENTRY_COST,
   type ForeignFunction,
   FULL,
   type GrpcCall,
   type GrpcHandler,
   type GrpcRequest,
   MISMATCH,
+  NO_ROOM,
   type QueueReceiver,
   type Services,
   type SharedValue,
@@ -101,19 +103,20 @@ export class FakeServices implements Services {
       const at = `${scope}\0${key}`;
       const old = this.data.get(at);
       if (cas !== 0 && cas !== old?.cas) return Status.CAS_MISMATCH;
-      let bytes = key.length + value.length;
+      let bytes = key.length + ENTRY_COST + value.length;
       for (const [other, { value: held }] of this.data) {
         if (other.startsWith(`${scope}\0`) && other !== at)
-          bytes += other.length - scope.length - 1 + held.length;
+          bytes += other.length - scope.length - 1 + ENTRY_COST + held.length;
       }
       if (bytes > maxBytes) return FULL;
       this.data.set(at, { value, cas: (old?.cas ?? 0) + 1 });
       return Status.OK;
     },
-    registerQueue: (scope, name, receiver) => {
+    registerQueue: (scope, name, receiver, maxBytes) => {
       if (this.away) return 0;
       const key = `${scope}\0${name}`;
       let id = this.queues.findIndex(queue => queue.key === key) + 1;
+      if (id === 0 && name.length + ENTRY_COST > maxBytes) return FULL;
       if (id === 0) id = this.queues.push({ key, values: [], receivers: [] });
       this.queues[id - 1]!.receivers.push(receiver);
       return id;
@@ -122,11 +125,13 @@ export class FakeServices implements Services {
       if (this.away) return -1;
       return this.queues.findIndex(queue => queue.key === `${scope}\0${name}`) + 1;
     },
-    enqueue: (id, value, maxLength) => {
+    enqueue: (id, value, maxLength, maxBytes) => {
       if (this.away) return Status.INTERNAL_FAILURE;
       const queue = this.queues[id - 1];
       if (queue === undefined) return Status.NOT_FOUND;
       if (queue.values.length >= maxLength) return FULL;
+      const bytes = [...queue.values, value].reduce((sum, { length }) => sum + length + ENTRY_COST, 0);
+      if (bytes > maxBytes) return NO_ROOM;
       queue.values.push(value);
       setImmediate(() => queue.receivers.at(-1)?.onQueueReady(id));
       return Status.OK;

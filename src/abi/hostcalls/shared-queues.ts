@@ -9,7 +9,7 @@ export const sharedQueues: HostcallTable = {
   /**
    * `proxy_register_shared_queue(name: *u8, name_size, return_queue_id: *u32) -> status`: made in the scope of the VM's
    * vm id, if it isn't there; its values are told to proxy_on_queue_ready of this root context from now on.
-   * OK; BAD_ARGUMENT for a name over 4 KiB; INTERNAL_FAILURE when the store can't be reached, is full or wasn't granted;
+   * OK; BAD_ARGUMENT for a name over 4 KiB or more than the filter's limits allow; INTERNAL_FAILURE when the store can't be reached, is full or wasn't granted;
    * INVALID_MEMORY_ACCESS.
    */
   proxy_register_shared_queue: guest => (namePtr: number, nameSize: number, idPtr: number) => {

@@ -1,5 +1,5 @@
 import { Status } from '../../abi/types.ts';
-import { FULL, type SharedValue, type StoreStatus } from '../../plugin/services.ts';
+import { ENTRY_COST, FULL, type SharedValue, type StoreStatus } from '../../plugin/services.ts';
 import { type Arena, COUNTERS, FIELDS, LOCK } from './arena.ts';
 import { WANTED } from './lock.ts';
 import type { Scopes } from './scopes.ts';
@@ -81,7 +81,7 @@ export class SharedData {
     const old = entry === 0 ? 0 : words[(entry >> 2) + VALUE]!;
     const version = old === 0 ? 0 : words[old >> 2]! >>> 0;
     if (cas !== 0 && cas !== version) return Status.CAS_MISMATCH;
-    const more = value.length - (old === 0 ? -key.length : this.#values.length(old));
+    const more = value.length - (old === 0 ? -key.length - ENTRY_COST : this.#values.length(old));
     if (this.#scopes.count(owner) + more > maxBytes) return FULL;
     arena.change();
     const block = this.#values.put(value, nextVersion(version));
@@ -119,6 +119,7 @@ export class SharedData {
     const block = arena.words[(entry >> 2) + VALUE]!;
     visit(block);
     arena.words[KEYS] = arena.words[KEYS]! + 1;
-    this.#scopes.restore(arena.owner(entry), arena.nameLength(entry) + this.#values.length(block));
+    const bytes = arena.nameLength(entry) + ENTRY_COST + this.#values.length(block);
+    this.#scopes.restore(arena.owner(entry), bytes);
   }
 }

@@ -1,5 +1,5 @@
 import { Status } from '../../abi/types.ts';
-import type { QueueReceiver, SharedStore, SharedValue, StoreStatus } from '../../plugin/services.ts';
+import type { NO_ROOM, QueueReceiver, SharedStore, SharedValue, StoreStatus } from '../../plugin/services.ts';
 import { Arena, type ArenaLayout, MAX_BYTES } from './arena.ts';
 import { Bell, ring } from './bell.ts';
 import { SharedData } from './data.ts';
@@ -9,6 +9,8 @@ import { DATA, SCOPE, Scopes } from './scopes.ts';
 import { indexOf, MAIN_TOKEN, MAX_THREADS, Threads } from './threads.ts';
 import { Values } from './values.ts';
 
+/** No limit but the store's own. */
+const UNBOUNDED = Number.MAX_SAFE_INTEGER;
 const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
 const MIN_BYTES = 64 * 1024;
 /** Words from one bell to the next: a cache line. */
@@ -71,7 +73,7 @@ export class EmbeddedStore implements SharedStore {
     const values = new Values(arena);
     this.#scopes = new Scopes(arena);
     this.#data = new SharedData(arena, this.#scopes, values);
-    this.#queues = new SharedQueues(arena, values, this.#wake);
+    this.#queues = new SharedQueues(arena, this.#scopes, values, this.#wake);
     this.#registrations = new Registrations(arena, this.#queues, token);
     this.#bell = new Bell(arena.words, this.#bellOf(indexOf(token)), () => this.#registrations.look());
   }
@@ -138,12 +140,12 @@ export class EmbeddedStore implements SharedStore {
     return this.#closed ? Status.INTERNAL_FAILURE : this.#data.set(scope, key, value, cas, maxBytes);
   }
 
-  registerQueue(scope: string, name: string, receiver: QueueReceiver): number {
+  registerQueue(scope: string, name: string, receiver: QueueReceiver, maxBytes = UNBOUNDED): number {
     const owner = this.#closed ? 0 : this.#scopes.make(scope);
     if (owner <= 0) return 0;
-    const queue = this.#registrations.add(owner, name, receiver);
+    const queue = this.#registrations.add(owner, name, receiver, maxBytes);
     // Something may be owed already.
-    if (queue !== 0) this.#bell.arm(true);
+    if (queue > 0) this.#bell.arm(true);
     return queue;
   }
 
@@ -152,16 +154,21 @@ export class EmbeddedStore implements SharedStore {
     return owner <= 0 ? 0 : this.#queues.resolve(owner, name);
   }
 
-  enqueue(queue: number, value: Uint8Array, maxLength: number): StoreStatus {
-    return this.#closed ? Status.INTERNAL_FAILURE : this.#queues.enqueue(queue, value, maxLength);
+  enqueue(
+    queue: number,
+    value: Uint8Array,
+    maxLength: number,
+    maxBytes = UNBOUNDED,
+  ): StoreStatus | typeof NO_ROOM {
+    return this.#closed ? Status.INTERNAL_FAILURE : this.#queues.enqueue(queue, value, maxLength, maxBytes);
   }
 
   dequeue(queue: number): Uint8Array | Status {
     return this.#closed ? Status.INTERNAL_FAILURE : this.#queues.dequeue(queue);
   }
 
-  leaveQueues(receiver: QueueReceiver): void {
-    if (!this.#registrations.leave(receiver)) this.#bell.arm(true);
+  leaveQueues(receiver: QueueReceiver, died = false): void {
+    if (!this.#registrations.leave(receiver, died)) this.#bell.arm(true);
   }
 
   get #maker(): Threads {

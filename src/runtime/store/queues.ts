@@ -1,8 +1,8 @@
 import { Status } from '../../abi/types.ts';
-import { FULL, type StoreStatus } from '../../plugin/services.ts';
+import { ENTRY_COST, FULL, NO_ROOM, type StoreStatus } from '../../plugin/services.ts';
 import { type Arena, COUNTERS, FIELDS, LOCK } from './arena.ts';
 import { WANTED } from './lock.ts';
-import { QUEUE } from './scopes.ts';
+import { QUEUE, type Scopes } from './scopes.ts';
 import type { Values } from './values.ts';
 
 /** Queues of all scopes. */
@@ -33,11 +33,13 @@ const REGISTRATION = 12;
  */
 export class SharedQueues {
   readonly #arena: Arena;
+  readonly #scopes: Scopes;
   readonly #values: Values;
   readonly #wake: (token: number) => void;
 
-  constructor(arena: Arena, values: Values, wake: (token: number) => void) {
+  constructor(arena: Arena, scopes: Scopes, values: Values, wake: (token: number) => void) {
     this.#arena = arena;
+    this.#scopes = scopes;
     this.#values = values;
     this.#wake = wake;
   }
@@ -64,12 +66,13 @@ export class SharedQueues {
     }
   }
 
-  /** Under the lock, between `change` and `changed`: its id; 0: no room. */
-  open(owner: number, name: string, hashed: number): number {
+  /** Under the lock, between `change` and `changed`: its id; 0: no room; FULL: none in `maxBytes` of its scope. */
+  open(owner: number, name: string, hashed: number, maxBytes: number): number {
     const arena = this.#arena;
     const { words } = arena;
     const found = arena.find(QUEUE, owner, name, hashed);
     if (found !== 0) return words[(found >> 2) + ID]!;
+    if (this.#scopes.count(owner) + name.length + ENTRY_COST > maxBytes) return FULL;
     if (this.queues >= MAX_QUEUES) return 0;
     const entry = arena.make(QUEUE, owner, name, hashed);
     if (entry === 0) return 0;
@@ -78,10 +81,16 @@ export class SharedQueues {
     arena.publish(entry);
     words[arena.own + id - 1] = entry;
     words[QUEUES] = id;
+    this.#scopes.add(owner, name.length + ENTRY_COST);
     return id;
   }
 
-  enqueue(queue: number, value: Uint8Array, maxLength: number): StoreStatus {
+  enqueue(
+    queue: number,
+    value: Uint8Array,
+    maxLength: number,
+    maxBytes: number,
+  ): StoreStatus | typeof NO_ROOM {
     const arena = this.#arena;
     const { words } = arena;
     if (!arena.enter()) return Status.INTERNAL_FAILURE;
@@ -92,11 +101,14 @@ export class SharedQueues {
       const at = entry >> 2;
       const count = words[at + COUNT]!;
       if (count >= maxLength) return FULL;
+      const scope = arena.owner(entry);
+      const more = value.length + ENTRY_COST;
+      if (this.#scopes.queued(scope) + more > maxBytes) return NO_ROOM;
       arena.change();
       const block = this.#values.put(value, 0);
       if (block === 0) {
         arena.changed();
-        return FULL;
+        return NO_ROOM;
       }
       const last = words[at + LAST]!;
       if (last !== 0) {
@@ -109,6 +121,7 @@ export class SharedQueues {
       words[at + TAIL] = block;
       words[at + COUNT] = count + 1;
       words[VALUES] = words[VALUES]! + 1;
+      this.#scopes.addQueued(scope, more);
       arena.changed();
     } finally {
       if ((Atomics.exchange(arena.words, LOCK, 0) & WANTED) !== 0) Atomics.notify(arena.words, LOCK, 1);
@@ -191,6 +204,19 @@ export class SharedQueues {
     this.#wake(words[(last >> 2) + TOKEN]!);
   }
 
+  /** Under the lock: who was last has died; values that it heard of may not have been seen to. */
+  bereave(queue: number): void {
+    const { words } = this.#arena;
+    const at = this.#entry(queue) >> 2;
+    const next = words[at + LAST]!;
+    if (next === 0) words[at + ORPHANED] = 1;
+    else this.passOn(queue, Math.max(this.takeOwed(next), words[at + COUNT]!));
+  }
+
+  isLast(queue: number, block: number): boolean {
+    return this.#arena.words[(this.#entry(queue) >> 2) + LAST] === block;
+  }
+
   /** A thread has died. False: the lock can't be had now. */
   lose(token: number, patience: number): boolean {
     const arena = this.#arena;
@@ -217,11 +243,14 @@ export class SharedQueues {
     const at = entry >> 2;
     let tail = 0;
     let count = 0;
+    let queued = 0;
     for (let block = words[at + HEAD]!; block !== 0; block = words[block >> 2]!) {
       visit(block);
       tail = block;
       count++;
+      queued += this.#values.length(block) + ENTRY_COST;
     }
+    this.#scopes.restore(this.#arena.owner(entry), this.#arena.nameLength(entry) + ENTRY_COST, queued);
     words[at + TAIL] = tail;
     words[at + COUNT] = count;
     for (let block = words[at + LAST]!; block !== 0; block = words[(block >> 2) + BEFORE]!) visit(block);
@@ -246,6 +275,7 @@ export class SharedQueues {
     if (next === 0) words[at + TAIL] = 0;
     words[at + COUNT] = words[at + COUNT]! - 1;
     words[VALUES] = words[VALUES]! - 1;
+    this.#scopes.addQueued(arena.owner(entry), -this.#values.length(block) - ENTRY_COST);
     arena.heap.free(block);
     arena.changed();
   }
@@ -268,12 +298,7 @@ export class SharedQueues {
       block = before;
     }
     if (!found) return;
-    const next = words[at + LAST]!;
-    if (next === 0) words[at + ORPHANED] = 1;
-    else if (next === last) this.passOn(queue, owed);
-    else {
-      const known = this.takeOwed(next);
-      this.passOn(queue, Math.max(known, words[at + COUNT]!));
-    }
+    if (words[at + LAST] === last) this.passOn(queue, owed);
+    else this.bereave(queue);
   }
 }

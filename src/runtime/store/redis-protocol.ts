@@ -22,13 +22,14 @@ export type Request =
       readonly cas: number;
       readonly maxBytes: number;
     }
-  | ({ readonly op: 'register' } & Registered)
+  | ({ readonly op: 'register'; readonly maxBytes: number } & Registered)
   | { readonly op: 'resolve'; readonly scope: string; readonly name: string }
   | {
       readonly op: 'enqueue';
       readonly queue: number;
       readonly value: Uint8Array;
       readonly maxLength: number;
+      readonly maxBytes: number;
     }
   | { readonly op: 'dequeue'; readonly queue: number };
 
@@ -36,7 +37,7 @@ export type Request =
 export type ToThread =
   | { readonly sequence: number; readonly request: Request }
   /** `owed`: calls that were not made, by queue. */
-  | { readonly leave: number; readonly owed: ReadonlyMap<number, number> };
+  | { readonly leave: number; readonly owed: ReadonlyMap<number, number>; readonly died: boolean };
 
 /** A status, an id, or a value. */
 export type Result = number | Uint8Array | SharedValue;

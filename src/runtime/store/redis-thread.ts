@@ -3,7 +3,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { workerData } from 'node:worker_threads';
 import { createClient, RESP_TYPES } from '@redis/client';
 import { Status } from '../../abi/types.ts';
-import { FULL } from '../../plugin/services.ts';
+import { FULL, NO_ROOM } from '../../plugin/services.ts';
 import {
   ANSWERED,
   type Event,
@@ -65,7 +65,7 @@ async function run(script: Script, ...args: (string | Buffer)[]): Promise<unknow
 
 const buffered = (value: Uint8Array) => Buffer.from(value.buffer, value.byteOffset, value.byteLength);
 
-async function register(registration: Registered, again: boolean): Promise<number> {
+async function register(registration: Registered, again: boolean, maxBytes: number): Promise<number> {
   const { receiver, scope, name } = registration;
   const key = field(scope, name);
   let queues = receivers.get(receiver);
@@ -74,10 +74,14 @@ async function register(registration: Registered, again: boolean): Promise<numbe
     receivers.set(receiver, queues);
   }
   // From now on: the connection may be lost and come back before the answer.
-  const entry = { ...registration, id: queues.get(key)?.id ?? 0 };
+  const entry = { receiver, scope, name, id: queues.get(key)?.id ?? 0 };
   queues.set(key, entry);
-  const answer = await run('register', bytes(key), bytes(member(receiver)), again ? '1' : '0');
+  const answer = await run('register', bytes(key), bytes(member(receiver)), again ? '1' : '0', `${maxBytes}`);
   const [id, calls] = answer as [number, number];
+  if (id === FULL) {
+    queues.delete(key);
+    return FULL;
+  }
   entry.id = id;
   if (calls > 0) tell({ what: 'calls', queue: id, receiver, calls });
   return id;
@@ -103,15 +107,16 @@ async function answer(request: Request): Promise<Result> {
       ) as Promise<number>;
     }
     case 'register':
-      return register(request, false);
+      return register(request, false, request.maxBytes);
     case 'resolve': {
       const key = bytes(field(request.scope, request.name));
       const found = (await client.sendCommand(['HGET', bytes(`${prefix}queues`), key])) as Buffer | null;
       return Number(found?.toString() ?? 0);
     }
     case 'enqueue': {
-      const { queue, value, maxLength } = request;
-      return run('enqueue', `${queue}`, buffered(value), `${maxLength}`) as Promise<number>;
+      const { queue, value, maxLength, maxBytes } = request;
+      const most = [`${maxLength}`, `${maxBytes}`];
+      return run('enqueue', `${queue}`, buffered(value), ...most) as Promise<number>;
     }
     case 'dequeue': {
       const result = (await run('dequeue', `${request.queue}`)) as Buffer | number;
@@ -125,18 +130,20 @@ function failed(request: Request, error: unknown): number {
   const nothing = request.op === 'register' || request.op === 'resolve' ? 0 : Status.INTERNAL_FAILURE;
   if (!client.isReady) return nothing;
   const reason = error instanceof Error ? error.message : String(error);
-  if (reason.startsWith('OOM')) return request.op === 'register' ? 0 : FULL;
+  if (reason.startsWith('OOM'))
+    return request.op === 'register' ? 0 : request.op === 'enqueue' ? NO_ROOM : FULL;
   if (reason !== refused) tell({ what: 'refused', reason });
   refused = reason;
   return nothing;
 }
 
-async function leave(receiver: number, owed: ReadonlyMap<number, number>): Promise<void> {
+async function leave(receiver: number, owed: ReadonlyMap<number, number>, died = false): Promise<void> {
   const queues = receivers.get(receiver);
   receivers.delete(receiver);
   const ids = new Set([...[...(queues?.values() ?? [])].map(({ id }) => id), ...owed.keys()]);
   for (const id of ids) {
-    if (id !== 0) await run('leave', `${id}`, bytes(member(receiver)), `${owed.get(id) ?? 0}`);
+    if (id === 0) continue;
+    await run('leave', `${id}`, bytes(member(receiver)), `${owed.get(id) ?? 0}`, died ? '1' : '0');
   }
 }
 
@@ -155,7 +162,7 @@ async function heard(message: Buffer): Promise<void> {
 async function up(): Promise<void> {
   try {
     for (const queues of receivers.values()) {
-      for (const registration of queues.values()) await register(registration, true);
+      for (const registration of queues.values()) await register(registration, true, Number.MAX_SAFE_INTEGER);
     }
   } catch (error) {
     if (client.isReady) down(error);
@@ -194,7 +201,7 @@ for (const registration of registered) {
 }
 requests.on('message', (message: ToThread) => {
   if ('request' in message) void asked(message);
-  else leave(message.leave, message.owed).catch(() => {});
+  else leave(message.leave, message.owed, message.died).catch(() => {});
 });
 
 client.on('error', down);

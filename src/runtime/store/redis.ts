@@ -2,7 +2,7 @@ import { extname } from 'node:path';
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { Status } from '../../abi/types.ts';
 import type { Log } from '../../log.ts';
-import type { QueueReceiver, SharedStore, SharedValue, StoreStatus } from '../../plugin/services.ts';
+import type { NO_ROOM, QueueReceiver, SharedStore, SharedValue, StoreStatus } from '../../plugin/services.ts';
 import {
   ANSWERED,
   type Answer,
@@ -14,14 +14,15 @@ import {
   type ToThread,
   UP,
 } from './redis-protocol.ts';
+import { CALLS, SLICE } from './registrations.ts';
 
 /** `.ts` from source, `.js` in the build. */
 const THREAD = new URL(`./redis-thread${extname(import.meta.url)}`, import.meta.url);
 const RESOURCES = { maxOldGenerationSizeMb: 128 };
-/** Calls in one turn of the event loop: each may run a guest. */
-const CALLS = 64;
 /** ms until a store thread that died is started again. */
 const RESTART = 1000;
+/** No limit but the server's own. */
+const UNBOUNDED = Number.MAX_SAFE_INTEGER;
 
 export interface RedisOptions {
   /** `redis://` or `rediss://`, with user, password and database if need be. */
@@ -105,7 +106,7 @@ export class RedisStore implements SharedStore {
     return (this.#ask(request) ?? Status.INTERNAL_FAILURE) as StoreStatus;
   }
 
-  registerQueue(scope: string, name: string, receiver: QueueReceiver): number {
+  registerQueue(scope: string, name: string, receiver: QueueReceiver, maxBytes = UNBOUNDED): number {
     let known = this.#receivers.get(receiver);
     if (known === undefined) {
       known = { number: this.#next++, receiver, queues: new Map(), owed: new Map() };
@@ -113,8 +114,8 @@ export class RedisStore implements SharedStore {
       this.#numbers.set(known.number, known);
     }
     const registered = { receiver: known.number, scope, name };
-    const queue = (this.#ask({ op: 'register', ...registered }) ?? 0) as number;
-    if (queue !== 0) known.queues.set(`${scope.length}:${scope}${name}`, registered);
+    const queue = (this.#ask({ op: 'register', ...registered, maxBytes }) ?? 0) as number;
+    if (queue > 0) known.queues.set(`${scope.length}:${scope}${name}`, registered);
     return queue;
   }
 
@@ -122,21 +123,26 @@ export class RedisStore implements SharedStore {
     return (this.#ask({ op: 'resolve', scope, name }) ?? -1) as number;
   }
 
-  enqueue(queue: number, value: Uint8Array, maxLength: number): StoreStatus {
-    const request: Request = { op: 'enqueue', queue, value: copy(value), maxLength };
-    return (this.#ask(request) ?? Status.INTERNAL_FAILURE) as StoreStatus;
+  enqueue(
+    queue: number,
+    value: Uint8Array,
+    maxLength: number,
+    maxBytes = UNBOUNDED,
+  ): StoreStatus | typeof NO_ROOM {
+    const request: Request = { op: 'enqueue', queue, value: copy(value), maxLength, maxBytes };
+    return (this.#ask(request) ?? Status.INTERNAL_FAILURE) as StoreStatus | typeof NO_ROOM;
   }
 
   dequeue(queue: number): Uint8Array | Status {
     return (this.#ask({ op: 'dequeue', queue }) ?? Status.INTERNAL_FAILURE) as Uint8Array | Status;
   }
 
-  leaveQueues(receiver: QueueReceiver): void {
+  leaveQueues(receiver: QueueReceiver, died = false): void {
     const known = this.#receivers.get(receiver);
     if (known === undefined) return;
     this.#receivers.delete(receiver);
     this.#numbers.delete(known.number);
-    this.#post({ leave: known.number, owed: known.owed });
+    this.#post({ leave: known.number, owed: known.owed, died });
   }
 
   /** Nothing is answered or heard any more. */
@@ -252,7 +258,7 @@ export class RedisStore implements SharedStore {
   #calls(queue: number, receiver: number, calls: number): void {
     const known = this.#numbers.get(receiver);
     // It has left, and the store thread hears of that behind this.
-    if (known === undefined) this.#post({ leave: receiver, owed: new Map([[queue, calls]]) });
+    if (known === undefined) this.#post({ leave: receiver, owed: new Map([[queue, calls]]), died: false });
     else {
       known.owed.set(queue, (known.owed.get(queue) ?? 0) + calls);
       this.#look();
@@ -262,19 +268,28 @@ export class RedisStore implements SharedStore {
   readonly #look = (): void => {
     this.#soon = false;
     let calls = 0;
+    let spent = false;
+    const end = performance.now() + SLICE;
     try {
       for (const { receiver, owed, number } of [...this.#numbers.values()]) {
         for (const queue of [...owed.keys()]) {
-          while (this.#numbers.has(number) && (owed.get(queue) ?? 0) > 0 && calls < CALLS) {
-            calls++;
+          while (
+            this.#numbers.has(number) &&
+            (owed.get(queue) ?? 0) > 0 &&
+            receiver.deaf !== true &&
+            !spent
+          ) {
             owed.set(queue, owed.get(queue)! - 1);
             receiver.onQueueReady(queue);
+            spent = ++calls >= CALLS || performance.now() >= end;
           }
           if (owed.get(queue) === 0) owed.delete(queue);
         }
       }
     } finally {
-      const more = [...this.#numbers.values()].some(({ owed }) => owed.size > 0);
+      const more = [...this.#numbers.values()].some(
+        ({ owed, receiver }) => owed.size > 0 && receiver.deaf !== true,
+      );
       if (more && !this.#soon) {
         this.#soon = true;
         setImmediate(this.#look);

@@ -4,8 +4,9 @@ import { WANTED } from './lock.ts';
 import type { SharedQueues } from './queues.ts';
 import { QUEUE } from './scopes.ts';
 
-/** Calls in one turn of the event loop: each may run a guest. */
-const CALLS = 64;
+/** Calls in one turn of the event loop, and ms after which it makes no more: each may run a guest. */
+export const CALLS = 64;
+export const SLICE = 2;
 
 interface Registration {
   readonly queue: number;
@@ -15,6 +16,7 @@ interface Registration {
   /** Calls to make. */
   pending: number;
   left: boolean;
+  died: boolean;
 }
 
 /** The registrations of this thread's receivers. */
@@ -32,14 +34,14 @@ export class Registrations {
     this.#token = token;
   }
 
-  /** The queue's id; 0: no room, or the lock can't be had. */
-  add(owner: number, name: string, receiver: QueueReceiver): number {
+  /** The queue's id; 0: no room, or the lock can't be had; FULL: none in `maxBytes` of its scope. */
+  add(owner: number, name: string, receiver: QueueReceiver, maxBytes: number): number {
     const arena = this.#arena;
     const hashed = arena.hash(QUEUE, owner, name);
     if (!arena.enter()) return 0;
     try {
       arena.change();
-      const queue = this.#add(owner, name, hashed, receiver);
+      const queue = this.#add(owner, name, hashed, receiver, maxBytes);
       arena.changed();
       return queue;
     } finally {
@@ -48,12 +50,13 @@ export class Registrations {
   }
 
   /** False: the lock can't be had; `look` tries again. */
-  leave(receiver: QueueReceiver): boolean {
+  leave(receiver: QueueReceiver, died = false): boolean {
     const registrations = this.#of.get(receiver);
     if (registrations === undefined) return true;
     this.#of.delete(receiver);
     for (const registration of registrations.values()) {
       registration.left = true;
+      registration.died = died;
       this.#left.push(registration);
     }
     this.#takeOut();
@@ -68,37 +71,41 @@ export class Registrations {
   look(): boolean {
     if (this.#left.length > 0) this.#takeOut();
     let calls = 0;
+    let spent = false;
+    const end = performance.now() + SLICE;
     let more = this.#left.length > 0;
     for (const registrations of this.#of.values()) {
       for (const registration of registrations.values()) {
         registration.pending += this.#queues.takeOwed(registration.block);
-        while (registration.pending > 0 && !registration.left && calls < CALLS) {
+        const { receiver, queue } = registration;
+        while (registration.pending > 0 && !registration.left && receiver.deaf !== true && !spent) {
           registration.pending--;
-          calls++;
-          registration.receiver.onQueueReady(registration.queue);
+          receiver.onQueueReady(queue);
+          spent = ++calls >= CALLS || performance.now() >= end;
         }
-        more ||= registration.pending > 0 && !registration.left;
+        more ||= registration.pending > 0 && !registration.left && receiver.deaf !== true;
       }
     }
     return more;
   }
 
-  #add(owner: number, name: string, hashed: number, receiver: QueueReceiver): number {
+  #add(owner: number, name: string, hashed: number, receiver: QueueReceiver, maxBytes: number): number {
     const queues = this.#queues;
     const block = queues.makeRegistration(this.#token);
     if (block === 0) return 0;
-    const queue = queues.open(owner, name, hashed);
+    const queue = queues.open(owner, name, hashed, maxBytes);
     let registrations = this.#of.get(receiver);
     const old = registrations?.get(queue);
-    if (queue === 0 || old !== undefined) queues.freeRegistration(block);
-    if (queue === 0) return 0;
+    if (queue <= 0 || old !== undefined) queues.freeRegistration(block);
+    if (queue <= 0) return queue;
     // Again: it is the last one now.
     if (old !== undefined) queues.unlink(queue, old.block);
     if (registrations === undefined) {
       registrations = new Map();
       this.#of.set(receiver, registrations);
     }
-    if (old === undefined) registrations.set(queue, { queue, receiver, block, pending: 0, left: false });
+    if (old === undefined)
+      registrations.set(queue, { queue, receiver, block, pending: 0, left: false, died: false });
     queues.push(queue, old?.block ?? block);
     return queue;
   }
@@ -110,11 +117,13 @@ export class Registrations {
       arena.change();
       const left = this.#left;
       this.#left = [];
-      for (const { queue, block, pending } of left) {
+      for (const { queue, block, pending, died } of left) {
+        const last = this.#queues.isLast(queue, block);
         this.#queues.unlink(queue, block);
-        const owed = this.#queues.takeOwed(block);
+        const owed = this.#queues.takeOwed(block) + pending;
         this.#queues.freeRegistration(block);
-        this.#queues.passOn(queue, owed + pending);
+        if (died && last) this.#queues.bereave(queue);
+        else this.#queues.passOn(queue, owed);
       }
       arena.changed();
     } finally {

@@ -7,14 +7,16 @@ export const DATA = 2;
 export const QUEUE = 3;
 export const METRIC = 4;
 
-/** Of an entry: what is counted in that scope. */
+/** Of an entry: what is counted in that scope; bytes of values in its queues. */
 const COUNT = FIELDS;
+const QUEUED = FIELDS + 1;
 
 /** Scopes: entries that own others. They never go, so what was found once is remembered. */
 export class Scopes {
   readonly #arena: Arena;
   readonly #known = new Map<string, number>();
   readonly #sums = new Map<number, number>();
+  readonly #queuedSums = new Map<number, number>();
 
   constructor(arena: Arena) {
     this.#arena = arena;
@@ -41,18 +43,33 @@ export class Scopes {
     this.#arena.words[at] = this.#arena.words[at]! + more;
   }
 
+  /** Under the lock: bytes of values in its queues. */
+  queued(scope: number): number {
+    return this.#arena.words[(scope >> 2) + QUEUED]!;
+  }
+
+  /** Under the lock. */
+  addQueued(scope: number, more: number): void {
+    const at = (scope >> 2) + QUEUED;
+    this.#arena.words[at] = this.#arena.words[at]! + more;
+  }
+
   /** In a rebuild: of a scope that is there, or has something. `settle` puts the sums in place of what was counted. */
-  restore(scope: number, more: number): void {
+  restore(scope: number, more: number, queued = 0): void {
     this.#sums.set(scope, (this.#sums.get(scope) ?? 0) + more);
+    this.#queuedSums.set(scope, (this.#queuedSums.get(scope) ?? 0) + queued);
   }
 
   settle(): void {
-    for (const [scope, sum] of this.#sums) this.#arena.words[(scope >> 2) + COUNT] = sum;
+    const { words } = this.#arena;
+    for (const [scope, sum] of this.#sums) words[(scope >> 2) + COUNT] = sum;
+    for (const [scope, sum] of this.#queuedSums) words[(scope >> 2) + QUEUED] = sum;
   }
 
   /** Counting begins at nothing. */
   forget(): void {
     this.#sums.clear();
+    this.#queuedSums.clear();
   }
 
   #locked(scope: string, make: boolean): number {

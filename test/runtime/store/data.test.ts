@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { Status } from '../../../src/abi/types.ts';
-import { FULL } from '../../../src/plugin/services.ts';
+import { ENTRY_COST, FULL } from '../../../src/plugin/services.ts';
 import { FIELDS } from '../../../src/runtime/store/arena.ts';
 import { EmbeddedStore } from '../../../src/runtime/store/embedded.ts';
 import { DATA } from '../../../src/runtime/store/scopes.ts';
@@ -54,20 +54,36 @@ test('version 2^32 - 1 is one, and after it comes 1: 0 never is', () => {
   assert.deepEqual(got(store, 'a', 'k'), { value: [2], cas: 1 });
 });
 
-test('scopes have keys and limits of their own: bytes of keys and values', () => {
+test('scopes have keys and limits of their own: bytes of keys and values, and 64 for each key', () => {
   const store = EmbeddedStore.create();
-  assert.equal(store.set('a', 'key', bytes(1, 2), 0, 4), FULL);
+  assert.equal(store.set('a', 'key', bytes(1, 2), 0, 68), FULL);
   assert.equal(store.get('a', 'key'), Status.NOT_FOUND);
-  assert.equal(store.set('a', 'key', bytes(1, 2), 0, 5), Status.OK);
-  assert.equal(store.set('', 'key', bytes(9), 0, 5), Status.OK);
-  assert.equal(store.set('a', '', bytes(), 0, 5), Status.OK);
-  assert.equal(store.set('a', '', bytes(7), 0, 5), FULL);
-  assert.equal(store.set('a', 'key', bytes(1, 2, 3), 0, 5), FULL);
-  assert.equal(store.set('a', 'key', bytes(3), 0, 5), Status.OK);
-  assert.equal(store.set('a', '', bytes(7), 0, 5), Status.OK);
+  assert.equal(store.set('a', 'key', bytes(1, 2), 0, 69), Status.OK);
+  assert.equal(store.set('', 'key', bytes(9), 0, 69), Status.OK);
+  assert.equal(store.set('a', '', bytes(), 0, 132), FULL);
+  assert.equal(store.set('a', '', bytes(), 0, 133), Status.OK);
+  assert.equal(store.set('a', '', bytes(7), 0, 133), FULL);
+  assert.equal(store.set('a', 'key', bytes(1, 2, 3), 0, 133), FULL);
+  assert.equal(store.set('a', 'key', bytes(3), 0, 133), Status.OK);
+  assert.equal(store.set('a', '', bytes(7), 0, 133), Status.OK);
   assert.deepEqual(got(store, 'a', 'key'), { value: [3], cas: 2 });
   assert.deepEqual(got(store, '', 'key'), { value: [9], cas: 1 });
   assert.deepEqual(got(store, 'a', ''), { value: [7], cas: 2 });
+  check(store.arena);
+});
+
+test('keys without bytes, and queues, are not free', () => {
+  const store = EmbeddedStore.create();
+  let keys = 0;
+  while (store.set('a', String(keys), bytes(), 0, 1 << 20) === Status.OK) keys++;
+  assert.ok(keys > 14_000 && keys < 16_384, String(keys));
+  let queues = 0;
+  const receiver = { onQueueReady() {} };
+  while (store.registerQueue('b', String(queues), receiver, 100_000) > 0) queues++;
+  assert.equal(store.registerQueue('b', 'one more', receiver, 100_000), FULL);
+  assert.equal(store.registerQueue('b', '7', receiver, 100_000), 8, 'what is there stays');
+  assert.ok(queues > 1400 && queues < 1563, String(queues));
+  assert.equal(store.set('b', 'k', bytes(), 0, 100_000), FULL, 'they count with keys');
   check(store.arena);
 });
 
@@ -160,10 +176,10 @@ test('any sequence of operations leaves what a plain map would have, and a whole
         const value = new Uint8Array(size).fill(fill);
         const version = cas === 'none' ? 0 : (old?.cas ?? 0) + (cas === 'right' && old ? 0 : 1);
         const status = store.set(scope, key, value, version, limit);
-        let inScope = value.length + key.length;
+        let inScope = value.length + key.length + ENTRY_COST;
         for (const [name, { value }] of model) {
           const [otherScope, other] = name.split('/') as [string, string];
-          if (otherScope === scope && other !== key) inScope += other.length + value.length;
+          if (otherScope === scope && other !== key) inScope += other.length + ENTRY_COST + value.length;
         }
         if (version !== 0 && version !== old?.cas) assert.equal(status, Status.CAS_MISMATCH);
         else if (inScope > limit) assert.equal(status, FULL);

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { Status } from '../../../src/abi/types.ts';
-import { FULL } from '../../../src/plugin/services.ts';
+import { FULL, NO_ROOM } from '../../../src/plugin/services.ts';
 import { EmbeddedStore } from '../../../src/runtime/store/embedded.ts';
 import { MAX_QUEUES } from '../../../src/runtime/store/queues.ts';
 import { until } from '../../support/wait.ts';
@@ -73,8 +73,88 @@ test('a queue takes as many values as it may have', () => {
   assert.equal(store.enqueue(queue, bytes(3), 2), FULL);
   assert.deepEqual(store.dequeue(queue), bytes(1));
   assert.equal(store.enqueue(queue, bytes(3), 2), Status.OK);
-  assert.equal(store.enqueue(queue, new Uint8Array(128 << 20), 3), FULL);
+  assert.equal(store.enqueue(queue, new Uint8Array(128 << 20), 3), NO_ROOM);
   check(store.arena);
+});
+
+test('the values of a scope have as many bytes as they may have, and none is free', () => {
+  const store = EmbeddedStore.create();
+  const [a, b] = ['a', 'b'].map(name => store.registerQueue('s', name, new Receiver()));
+  const other = store.registerQueue('t', 'a', new Receiver());
+  assert.equal(store.enqueue(a!, new Uint8Array(37), 10, 100), NO_ROOM);
+  assert.equal(store.enqueue(a!, new Uint8Array(36), 10, 100), Status.OK);
+  assert.equal(store.enqueue(b!, bytes(), 10, 163), NO_ROOM);
+  assert.equal(store.enqueue(b!, bytes(), 10, 164), Status.OK);
+  assert.equal(store.enqueue(other, new Uint8Array(36), 10, 100), Status.OK);
+  check(store.arena);
+  assert.equal((store.dequeue(a!) as Uint8Array).length, 36);
+  assert.equal(store.enqueue(b!, new Uint8Array(36), 10, 164), Status.OK);
+  assert.equal(store.enqueue(b!, bytes(), 10, 164), NO_ROOM);
+  check(store.arena);
+});
+
+test('what one that left had not heard of is news to the next, however late that comes', async () => {
+  const store = EmbeddedStore.create();
+  const queue = store.registerQueue('s', 'q', new Receiver());
+  const first = new Receiver();
+  store.registerQueue('s', 'q', first);
+  for (let i = 0; i < 3; i++) store.enqueue(queue, bytes(i), 10);
+  store.leaveQueues(first);
+  store.close();
+  const again = EmbeddedStore.create();
+  const q = again.registerQueue('s', 'q', first);
+  again.enqueue(q, bytes(1), 10);
+  again.leaveQueues(first);
+  const next = new Receiver();
+  again.registerQueue('s', 'q', next);
+  await until(() => next.heard.length === 1);
+  again.dequeue(q);
+  again.leaveQueues(next, true);
+  again.enqueue(q, bytes(2), 10);
+  again.registerQueue('s', 'q', first);
+  await until(() => first.heard.length === 1);
+  await quiet();
+  assert.deepEqual([first.heard.length, next.heard.length], [1, 1]);
+});
+
+test('one that can not hear any more is called no more; the next hears of the rest', async () => {
+  const store = EmbeddedStore.create();
+  const dying = {
+    heard: 0,
+    deaf: false,
+    onQueueReady() {
+      this.heard++;
+      this.deaf = true;
+    },
+  };
+  const queue = store.registerQueue('s', 'q', dying);
+  for (let i = 0; i < 3; i++) store.enqueue(queue, bytes(i), 10);
+  await until(() => dying.heard === 1);
+  await quiet();
+  assert.equal(dying.heard, 1);
+  store.leaveQueues(dying, true);
+  const next = new Receiver();
+  store.registerQueue('s', 'q', next);
+  await until(() => next.heard.length === 3);
+});
+
+test('receivers that take long don’t hold up the event loop', async () => {
+  const store = EmbeddedStore.create();
+  let calls = 0;
+  const slow = {
+    onQueueReady() {
+      calls++;
+      for (const end = performance.now() + 5; performance.now() < end; );
+    },
+  };
+  const queue = store.registerQueue('s', 'q', slow);
+  for (let i = 0; i < 20; i++) store.enqueue(queue, bytes(), 1000);
+  const seen = new Set<number>();
+  while (calls < 20) {
+    await turn();
+    seen.add(calls);
+  }
+  assert.ok(seen.size >= 20, String([...seen]));
 });
 
 test('the receiver is called once for each value, later, however fast they come', async () => {
@@ -253,7 +333,7 @@ test('any sequence of operations leaves what plain lists would have, and calls w
           const status = store.enqueue(list.id, value, 5);
           if (list.id === 0) assert.equal(status, Status.NOT_FOUND);
           else if (list.values.length === 5) assert.equal(status, FULL);
-          else if (status === FULL) assert.ok(store.usage.bytes + n > 32 * 1024, 'full too early');
+          else if (status === NO_ROOM) assert.ok(store.usage.bytes + n > 32 * 1024, 'full too early');
           else {
             list.values.push(value);
             if (list.stack.length > 0) list.calls++;
