@@ -1,6 +1,6 @@
 import { type CallStatus, FULL, type GrpcCallRequest, type HttpCallRequest } from '../abi/host.ts';
 import { Status } from '../abi/types.ts';
-import { FieldMap, type RawFields } from '../message/fields.ts';
+import { FieldMap } from '../message/fields.ts';
 import { grpcUpstream } from './grpc-service.ts';
 import { failed, HttpCall, type HttpCallResult } from './http-calls.ts';
 import type { IdTable } from './id-table.ts';
@@ -187,17 +187,10 @@ export class Calls {
   #grpcHandler(id: number, streams: boolean): GrpcHandler {
     const receiver = this.#receiver;
     const live = () => this.#grpcOf(id) !== undefined;
-    const fits = (metadata: RawFields) => {
-      const { headerCount, headerBytes } = receiver.state.limits;
-      let bytes = 0;
-      for (const text of metadata) bytes += text.length;
-      return metadata.length <= 2 * headerCount && bytes <= headerBytes;
-    };
     const exhausted = () => {
       const pending = this.#grpcOf(id)!;
       this.#remove(id);
       pending.abort();
-      receiver.state.counters.limitHits.headerBytes++;
       receiver.onGrpcClose(id, {
         code: RESOURCE_EXHAUSTED,
         message: 'metadata over the limits of the filter',
@@ -207,7 +200,7 @@ export class Calls {
     return {
       onInitialMetadata: metadata => {
         if (!live() || !streams) return;
-        if (fits(metadata)) receiver.onGrpcInitialMetadata(id, new FieldMap(metadata));
+        if (receiver.state.mayHold(metadata)) receiver.onGrpcInitialMetadata(id, new FieldMap(metadata));
         else exhausted();
       },
       onMessage: message => {
@@ -217,7 +210,7 @@ export class Calls {
       },
       onTrailingMetadata: metadata => {
         if (!live() || !streams) return;
-        if (fits(metadata)) receiver.onGrpcTrailingMetadata(id, new FieldMap(metadata));
+        if (receiver.state.mayHold(metadata)) receiver.onGrpcTrailingMetadata(id, new FieldMap(metadata));
         else exhausted();
       },
       onClose: (code, message) => {

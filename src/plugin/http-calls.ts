@@ -62,8 +62,10 @@ export class HttpCall implements OwnRequestHandler {
   }
 
   onHeaders(status: number, headers: RawFields): void {
+    if (this.#over) return;
     this.#status = status;
     this.#headers = headers;
+    if (!this.#state.mayHold(headers)) this.#fail('the answer has headers over the limits of the filter');
   }
 
   onData(chunk: Buffer): void {
@@ -79,6 +81,10 @@ export class HttpCall implements OwnRequestHandler {
 
   onEnd(trailers: RawFields): void {
     if (this.#over) return;
+    if (!this.#state.mayHold(trailers)) {
+      this.#fail('the answer has trailers over the limits of the filter');
+      return;
+    }
     this.#finish();
     this.#ended({
       headers: new ResponseHeaders(this.#status, this.#headers),

@@ -47,7 +47,7 @@ export class ModuleSpec implements VmSpec {
     this.denied = { hostcalls: capabilities.hostcalls.deny, callbacks: capabilities.callbacks.deny };
     this.compiled = compiled;
     this.linkage = linkage;
-    this.key = JSON.stringify([compiled.key, vmId, sha256(vmConfig), env, this.denied]);
+    this.key = JSON.stringify([compiled.key, vmId, sha256(vmConfig), env, capabilities]);
     this.phases = phasesOf(linkage.callbacks, linkage.changesBodies, this.denied.callbacks);
     this.tcp = tcpPhasesOf(linkage.callbacks, this.denied.callbacks);
     this.vmConfig = vmConfig;

@@ -121,8 +121,11 @@ export abstract class ServiceContext extends VmContext {
     let result: Uint8Array | Status;
     try {
       result = fn(args, new ContextCaller(this, limits.bufferedBody));
-      if (typeof result !== 'number' && !(result instanceof Uint8Array))
+      if (typeof result !== 'number' && !(result instanceof Uint8Array)) {
+        // Of an async function: what it rejects with would be the end of the process.
+        Promise.resolve(result).catch(() => {});
         throw new TypeError(`it returned neither bytes nor a status, but ${typeof result}`);
+      }
     } catch (error) {
       // A limited number of lines: a guest can call it all day.
       if (this.state.logLimit.admit())

@@ -75,6 +75,8 @@ export class SharedPlugin extends ProxyWasmPlugin {
 
   finish(): void {
     this.retired = true;
+    clearTimeout(this.#reviving);
+    this.#reviving = undefined;
     this.#root?.finish();
   }
 

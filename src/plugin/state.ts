@@ -1,6 +1,7 @@
 import { LOG_LEVELS } from '../abi/types.ts';
 import type { Capabilities, FilterLimits, RestartConfig } from '../config/types.ts';
 import type { Log } from '../log.ts';
+import { bytesOf, type RawFields } from '../message/fields.ts';
 import { BackOff } from './back-off.ts';
 import { FilterCounters } from './counters.ts';
 import { LogLimit } from './log-limit.ts';
@@ -53,6 +54,16 @@ export class PluginState {
     this.limits = limits;
     this.backOff = new BackOff(restart);
     this.logLimit = new LogLimit(name, limits.logLines, log, this.counters);
+  }
+
+  /** Whether the filter may be given a map of these fields; counts the limit that says no. */
+  mayHold(fields: RawFields): boolean {
+    const { headerCount, headerBytes } = this.limits;
+    const { limitHits } = this.counters;
+    if (fields.length > 2 * headerCount) limitHits.headerCount++;
+    else if (bytesOf(fields) > headerBytes) limitHits.headerBytes++;
+    else return true;
+    return false;
   }
 
   /** The guest tried what it was not granted; `grant` is the line of YAML that would, if any. Logged once for each. */

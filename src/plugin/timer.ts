@@ -2,6 +2,8 @@ import { Status } from '../abi/types.ts';
 import type { PluginState } from './state.ts';
 
 const PERIOD_MAX = 0x7fffffff;
+/** After a tick there are none for so many times as long as it took: others have work to do. */
+const REST = 4;
 
 /** The ticks of a root context (specification, "Timers"): never two at once, and none is made up for. */
 export class TickTimer {
@@ -10,6 +12,8 @@ export class TickTimer {
   #period = 0;
   /** When the next one is due, by `performance.now`. */
   #due = 0;
+  /** Others have their turn until then. */
+  #notBefore = 0;
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
 
@@ -42,25 +46,30 @@ export class TickTimer {
     clearTimeout(this.#timer);
   }
 
+  get #next(): number {
+    return Math.max(this.#due, this.#notBefore);
+  }
+
   #arm(): void {
     clearTimeout(this.#timer);
     if (this.#period === 0) return;
-    this.#timer = setTimeout(this.#fire, Math.max(1, this.#due - performance.now())).unref();
+    this.#timer = setTimeout(this.#fire, Math.max(1, this.#next - performance.now())).unref();
   }
 
   readonly #fire = () => {
     const now = performance.now();
     // Timers may fire a fraction early.
-    if (now < this.#due - 1) {
+    if (now < this.#next - 1) {
       this.#arm();
       return;
     }
     // From when it was due, so that lateness doesn't add up; ticks that were missed altogether are left out.
     this.#due += this.#period;
     if (this.#due <= now) this.#due = now + this.#period;
-    this.#timer = undefined;
     this.#tick();
-    // The guest may have set another period.
-    if (this.#timer === undefined) this.#arm();
+    // Also when the guest has set another period.
+    const end = performance.now();
+    this.#notBefore = end + REST * (end - now);
+    this.#arm();
   };
 }

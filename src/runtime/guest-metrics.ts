@@ -55,30 +55,42 @@ function* linesOf(metricName: string, metric: GuestMetric): Generator<Line> {
   yield { metricName: `${metricName}_count`, labels, value: Number(metric.count) };
 }
 
+/** Names of the lines that a metric has: nothing else may have them. */
+function seriesOf(name: string, type: MetricType): string[] {
+  return type === MetricType.HISTOGRAM ? [name, `${name}_bucket`, `${name}_sum`, `${name}_count`] : [name];
+}
+
 /** For Prometheus. Where names come out the same, the later one has its type, and a number if need be, added. */
 export function guestFamilies(metrics: Iterable<GuestMetric>): GuestFamily[] {
   const families = new Map<string, { type: MetricType; filters: Set<string>; lines: Line[] }>();
+  const taken = new Set<string>();
+  /** By filter, type and name, how many it was that came out the same: a guest could think of a thousand. */
+  const same = new Map<string, number>();
   // The same each time.
   const order = (a: GuestMetric, b: GuestMetric) =>
     a.type - b.type || (a.filter < b.filter ? -1 : a.filter > b.filter ? 1 : a.name < b.name ? -1 : 1);
   for (const metric of [...metrics].sort(order)) {
-    const name = freeName(metric, ({ type, filters }) => type === metric.type && !filters.has(metric.filter));
-    const family = families.get(name) ?? { type: metric.type, filters: new Set(), lines: [] };
+    const name = freeName(metric);
+    const { type, filter } = metric;
+    const family = families.get(name) ?? { type, filters: new Set(), lines: [] };
     families.set(name, family);
-    family.filters.add(metric.filter);
+    for (const series of seriesOf(name, type)) taken.add(series);
+    family.filters.add(filter);
     family.lines.push(...linesOf(name, metric));
   }
   return [...families].map(([name, { type, lines }]) => ({ name, type: TYPES[type], lines }));
 
-  function freeName(
-    metric: GuestMetric,
-    fits: (family: { type: MetricType; filters: ReadonlySet<string> }) => boolean,
-  ): string {
+  function freeName(metric: GuestMetric): string {
+    const { type, filter } = metric;
     const wanted = nameOf(metric);
-    for (let i = 1; ; i++) {
-      const name = i === 1 ? wanted : `${wanted}_${TYPES[metric.type]}${i === 2 ? '' : i - 1}`;
+    const key = `${type} ${wanted} ${filter}`;
+    for (let i = same.get(key) ?? 1; ; i++) {
+      const name = i === 1 ? wanted : `${wanted}_${TYPES[type]}${i === 2 ? '' : i - 1}`;
       const family = families.get(name);
-      if (family === undefined || fits(family)) return name;
+      const fits = family && family.type === type && !family.filters.has(filter);
+      if (!fits && seriesOf(name, type).some(series => taken.has(series))) continue;
+      same.set(key, i + 1);
+      return name;
     }
   }
 }

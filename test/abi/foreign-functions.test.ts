@@ -84,21 +84,26 @@ test('results that nobody wants are no matter; half of the pointers is none', as
   );
 });
 
+const NAMES = ['throws', 'nothing', 'promise', 'rejects'];
+
 test('what throws, or gives neither bytes nor a status, is INTERNAL_FAILURE and logged; the VM lives', async () => {
   const throws: ForeignFunction = () => {
     throw new Error('of its own');
   };
   const nothing = (() => undefined) as unknown as ForeignFunction;
   const promise = (async () => Buffer.alloc(1)) as unknown as ForeignFunction;
+  // Nobody waits for it: it must not end the process.
+  const rejects = (async () => {
+    throw new Error('later');
+  }) as unknown as ForeignFunction;
   const { rig: r } = await during(
     'proxy_on_request_headers',
     p => {
-      for (const name of ['throws', 'nothing', 'promise']) assert.equal(call(p, name), INTERNAL_FAILURE);
+      for (const name of NAMES) assert.equal(call(p, name), INTERNAL_FAILURE);
     },
-    { services: services({ throws, nothing, promise }) },
+    { services: services({ throws, nothing, promise, rejects }) },
   );
-  for (const name of ['throws', 'nothing', 'promise'])
-    assert.ok(r.log.texts.includes(`error foreign function ${name} failed`), name);
+  for (const name of NAMES) assert.ok(r.log.texts.includes(`error foreign function ${name} failed`), name);
   assert.equal(r.registry.states.get('puppet')!.counters.hostFaults, 0);
 });
 

@@ -325,6 +325,31 @@ test('an answer over limits.bufferedBody fails, and is read no further', async t
   assert.equal(plugin.counters.limitHits.bufferedBody, 1);
 });
 
+test('headers and trailers of an answer over limits.headerCount or headerBytes fail it', async t => {
+  const services = new FakeServices();
+  const r = await rig({ proxy_on_request_headers: p => void httpCall(p) }, {}, undefined, services);
+  const plugin = r.start({ ...CALLS_GRANTED, limits: { headerCount: 3, headerBytes: 1024 } });
+  t.after(() => plugin.close());
+  const many = (count: number) => Array.from({ length: count }, (_, i) => [`x-${i}`, 'v']).flat();
+  const large = ['x-large', 'v'.repeat(1024)];
+  const kinds: [headers: string[], trailers: string[]][] = [
+    [many(4), []],
+    [large, []],
+    [[], many(4)],
+    [[], large],
+  ];
+  for (const [headers, trailers] of kinds) {
+    new Drive(r.chain(plugin)).headers(true);
+    const call = services.calls.at(-1)!;
+    answer(call, 200, headers, ['body'], trailers);
+    assert.match(r.calls.filter(each => each.startsWith('http_call_response')).at(-1)!, /,0,0,0\)$/);
+    assert.equal(call.aborted, true);
+  }
+  const { limitHits, calls } = plugin.counters;
+  assert.deepEqual([limitHits.headerCount, limitHits.headerBytes, calls], [2, 2, 0]);
+  assert.equal(r.calls.filter(each => each.startsWith('http_call_response')).length, 4, 'each is told once');
+});
+
 test('what is no request, or more than the limits, is BAD_ARGUMENT and not sent', async t => {
   const { services, plugin } = await waiting(t, p => {
     const base = [':method', 'GET', ':path', '/', ':authority', 'a'];

@@ -130,6 +130,17 @@ test('filters that are denied different things share no VM', async () => {
   for (const plugin of plugins) plugin.close();
 });
 
+test('filters that are granted different things share no VM: none acts as another that may do more', async () => {
+  const r = await rig();
+  const granted = { ...NO_CAPABILITIES, upstreams: ['auth'] };
+  r.start({ name: 'a' });
+  r.start({ name: 'b', capabilities: granted });
+  r.start({ name: 'c', capabilities: { ...NO_CAPABILITIES, sharedData: true } });
+  assert.equal(r.puppets.length, 3);
+  r.start({ name: 'd', capabilities: granted });
+  assert.equal(r.puppets.length, 3);
+});
+
 test('what only components can be granted is refused for a module', async () => {
   const r = await rig();
   for (const grant of [

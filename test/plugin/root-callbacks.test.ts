@@ -127,6 +127,20 @@ test('none is started after the plugin was closed, or retired', async t => {
   }
 });
 
+test('one that waits to be started again is not, once its thread ends', async t => {
+  const r = await rig({ ...tick, proxy_on_tick: p => p.call('trap') });
+  const clock = ticking(t);
+  const plugin = r.start({ restart: RESTART });
+  await pass(clock, 30);
+  assert.equal(plugin.worksAlone, true);
+  const before = r.puppets.length;
+  plugin.finish();
+  await pass(clock, 2000);
+  assert.equal(r.puppets.length, before);
+  assert.equal(plugin.finishing, false);
+  plugin.close();
+});
+
 test('what only answers streams waits for the next one', async t => {
   const r = await rig();
   const clock = ticking(t);

@@ -54,3 +54,62 @@ test("guests' metrics have names that Prometheus takes, a label for the filter, 
     ['weir_custom_ms_histogram_bucket', 'a', '+Inf', 2],
   );
 });
+
+test('no line of a metric is a line of another one, however they are named', () => {
+  const metrics = SharedMetrics.create();
+  const { COUNTER, GAUGE, HISTOGRAM } = MetricType;
+  for (const filter of ['a', 'b']) {
+    for (const name of [
+      'x',
+      'x_sum',
+      'x.sum',
+      'x_count',
+      'x_bucket',
+      'x_sum_count',
+      'x_histogram',
+      'x_total',
+    ]) {
+      for (const [type, suffix] of [
+        [COUNTER, ''],
+        [GAUGE, '-'],
+        [HISTOGRAM, '.'],
+      ] as const) {
+        metrics.define(filter, type, `${name}${suffix}`, 1000);
+        metrics.define(filter, type, `${name}${suffix}!`, 1000);
+      }
+    }
+    metrics.define(filter, HISTOGRAM, 'y', 1000);
+    metrics.define(filter, GAUGE, 'y_sum', 1000);
+  }
+  const families = guestFamilies(metrics);
+  const owners = new Map<string, string>();
+  const lines = new Set<string>();
+  for (const { name, lines: own } of families) {
+    for (const { metricName, labels } of own) {
+      assert.equal(owners.get(metricName) ?? name, name, `${metricName} is of two families`);
+      owners.set(metricName, name);
+      const line = `${metricName} ${JSON.stringify(labels)}`;
+      assert.ok(!lines.has(line), line);
+      lines.add(line);
+    }
+  }
+  assert.equal(new Set(families.map(({ name }) => name)).size, families.length);
+});
+
+test('a thousand names that come out the same take no longer than others', () => {
+  const time = (nameOf: (i: number) => string) => {
+    const metrics = Array.from({ length: 4000 }, (_, i) => ({
+      filter: 'a',
+      type: MetricType.GAUGE,
+      name: nameOf(i),
+      value: 0n,
+    }));
+    const begun = performance.now();
+    assert.equal(guestFamilies(metrics).length, 4000);
+    return performance.now() - begun;
+  };
+  const odd = (i: number) => 'x'.repeat(240) + String.fromCharCode(0x80 + (i >> 6), 0x80 + (i & 63));
+  const best = (nameOf: (i: number) => string) => Math.min(...[1, 2, 3].map(() => time(nameOf)));
+  const different = best(i => 'x'.repeat(240) + i);
+  assert.ok(best(odd) < 10 * different + 100);
+});
