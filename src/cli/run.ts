@@ -19,7 +19,7 @@ const stopReserve = 5000;
 
 /**
  * `weir run`: serves until SIGTERM or SIGINT, then lets requests in flight end and ends the process: exit code 0,
- * or 1 when they did not end in time. While it starts, a signal ends it at once.
+ * or 1 when they did not end in time (killed, when not even a thread of it can be ended). While it starts, a signal ends it at once.
  * @throws WeirError when the configuration or a filter is wrong or an address is taken: nothing is listening then
  */
 export async function run(file: string, options: RunOptions): Promise<never> {
@@ -42,6 +42,8 @@ export async function run(file: string, options: RunOptions): Promise<never> {
   const inTime = await closesInTime(weir, config.shutdown.drain + stopReserve);
   if (inTime) log.info({}, 'stopped');
   else log.error({}, 'requests in flight did not end in time: stopping anyway');
+  // A thread in a call that nothing ends would hold up process.exit, and every signal, for as long.
+  if (!inTime && weir.threads > 0) process.kill(process.pid, 'SIGKILL');
   // Not left to the event loop: a socket somebody forgot must not keep the process.
   process.exit(inTime ? 0 : 1);
 }
@@ -64,11 +66,16 @@ function override(config: WeirConfig, { port, logLevel }: RunOptions): WeirConfi
 function stopSignal(): Promise<NodeJS.Signals> {
   return new Promise(resolve => {
     let asked = false;
-    for (const [signal, number] of [['SIGTERM', 15] as const, ['SIGINT', 2] as const]) {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       process.on(signal, () => {
-        if (asked) process.exit(128 + number);
-        asked = true;
-        resolve(signal);
+        if (!asked) {
+          asked = true;
+          resolve(signal);
+          return;
+        }
+        // Not process.exit, which waits for threads.
+        process.removeAllListeners(signal);
+        process.kill(process.pid, signal);
       });
     }
   });

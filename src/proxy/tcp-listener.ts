@@ -59,7 +59,7 @@ export class TcpListener implements TcpExchangeContext {
       this.#server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(this.#config, error)));
       this.#server.listen({ host, port, reusePort }, () => {
         this.#server.removeAllListeners('error');
-        this.#server.on('error', error => this.log.error({ listener: name, error }, 'listener error'));
+        this.#server.on('error', error => this.log.error({ listener: name, err: error }, 'listener error'));
         const address = this.#server.address() as AddressInfo;
         resolve({ listener: name, protocol: 'tcp', host, port: address.port });
       });

@@ -31,11 +31,11 @@ export async function startAlone(config: WeirConfig, log: Log): Promise<RunningW
     ],
     shared.metrics,
   );
-  const admin = config.admin && new AdminListener(config.admin, metrics, () => true);
+  let closing: Promise<void> | undefined;
+  const admin = config.admin && new AdminListener(config.admin, metrics, () => closing === undefined);
   try {
     const adminUrl = await admin?.listen();
     const bound = await thread.listen();
-    let closing: Promise<void> | undefined;
     const close = async () => {
       await thread.close(config.shutdown.drain);
       await admin?.close();
@@ -43,6 +43,7 @@ export async function startAlone(config: WeirConfig, log: Log): Promise<RunningW
     return {
       addresses: bound.map(address => ({ listener: address.listener, url: urlOf(address) })),
       admin: adminUrl,
+      threads: 0,
       metrics: () => metrics.text(),
       close: () => {
         closing ??= close();

@@ -9,6 +9,8 @@ export interface RunningWeir {
   readonly addresses: readonly { readonly listener: string; readonly url: string }[];
   /** Of the admin listener; undefined without. */
   readonly admin: string | undefined;
+  /** Worker threads that there are; 0 with `workers: 1`, and when all have ended. */
+  readonly threads: number;
   /** Weir's metrics in the text format of Prometheus, as the admin listener serves them; of all workers in sum. */
   metrics(): Promise<string>;
   /**

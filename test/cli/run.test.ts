@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
@@ -6,6 +7,7 @@ import { type AddressInfo, connect, createServer as createNetServer } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { assemble } from '../support/guest-wat.ts';
 import { Running, weir } from './command.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'weir-run-'));
@@ -112,7 +114,9 @@ test('a second signal ends it at once', async () => {
   running.child.kill('SIGTERM');
   await running.output('stderr', /"msg":"stopping/);
   running.child.kill('SIGINT');
-  assert.equal((await running.ended).code, 130);
+  // As though it had not been caught: whoever started it sees what ended it.
+  await running.ended;
+  assert.equal(running.child.signalCode, 'SIGINT');
   assert.ok((await response) instanceof Error);
   server.closeAllConnections();
   server.close();
@@ -209,4 +213,47 @@ test('a reader of stdout that goes away ends nothing', async () => {
   const [, url] = await running.output('stderr', /"addresses":\["([^"]+)"\],"msg":"started"/);
   assert.equal((await fetch(url!)).status, 200);
   assert.equal((await running.stop()).code, 0);
+});
+
+test('a thread that nothing ends holds neither the stop up nor a second signal', async () => {
+  // Nobody will ever write into it.
+  const fifo = join(folder, 'fifo');
+  execFileSync('mkfifo', [fifo]);
+  writeFileSync(
+    join(folder, 'blocks.js'),
+    `import { readFileSync, writeSync } from 'node:fs';
+export function block() { writeSync(2, 'in the call\\n'); return readFileSync(${JSON.stringify(fifo)}); }`,
+  );
+  writeFileSync(
+    join(folder, 'blocks.wasm'),
+    assemble(`(module
+    (import "env" "proxy_call_foreign_function" (func $call (param i32 i32 i32 i32 i32 i32) (result i32)))
+    (memory (export "memory") 1)
+    (data (i32.const 0) "block")
+    (func (export "proxy_abi_version_0_2_1"))
+    (func (export "proxy_on_memory_allocate") (param i32) (result i32) (i32.const 1024))
+    (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+      (call $call (i32.const 0) (i32.const 5) (i32.const 0) (i32.const 0) (i32.const 64) (i32.const 68))))`),
+  );
+  const config = file(
+    'blocks.yaml',
+    `workers: 2
+listeners: [{address: "127.0.0.1:0", routes: [{upstream: app, filters: [f]}]}]
+${echo}filters: {f: {module: blocks.wasm}}
+foreignFunctions: ./blocks.js
+shutdown: {drain: 0s}
+`,
+  );
+  for (const second of [false, true]) {
+    await using running = new Running(['run', config]);
+    const response = fetch(await running.url()).catch(error => error as Error);
+    await running.output('stderr', /in the call/);
+    running.child.kill('SIGTERM');
+    await running.output('stderr', /"msg":"stopping/);
+    if (second) running.child.kill('SIGTERM');
+    await running.ended;
+    assert.equal(running.child.signalCode, second ? 'SIGTERM' : 'SIGKILL');
+    assert.ok((await response) instanceof Error);
+    assert.equal(/did not end in time: stopping anyway/.test(running.stderr), !second);
+  }
 });

@@ -15,6 +15,9 @@ const THREAD = new URL(`./worker-thread${extname(import.meta.url)}`, import.meta
 /** As deep as in the main thread: what a recursion takes on its way back isn't interrupted at once. Node takes 0.19 of it. */
 const STACK_MB = 1.2;
 
+/** The question of a pulse: nobody waits for the answer. */
+const PULSE = -1;
+
 /** What a worker needs from the main thread. */
 export interface WorkerHost {
   /** @throws ModuleError */
@@ -41,6 +44,9 @@ export class ServingWorker {
   #task: PromiseWithResolvers<readonly BoundAddress[]> | undefined;
   readonly #readings = new Map<number, (reading: Reading) => void>();
   #reads = 0;
+  #listens = false;
+  /** Pulses since it last said anything. */
+  #silent = 0;
   #reason = '';
   #over = false;
 
@@ -82,12 +88,13 @@ export class ServingWorker {
   async listen(bindings: readonly Binding[]): Promise<readonly BoundAddress[]> {
     const bound = await this.#told({ kind: 'listen', bindings });
     this.serving = true;
+    this.#listens = true;
     return bound;
   }
 
   /** What it counted until now; what it said last when it doesn't answer within `limit` ms. */
   async read(limit: number): Promise<Reading> {
-    if (!this.serving) return this.lastReading;
+    if (!this.#listens || this.#over) return this.lastReading;
     const id = this.#reads++;
     let timer: NodeJS.Timeout | undefined;
     const answer = new Promise<Reading>(resolve => {
@@ -99,6 +106,15 @@ export class ServingWorker {
     clearTimeout(timer);
     this.#readings.delete(id);
     return reading;
+  }
+
+  /**
+   * Asks what it has counted, without waiting: what it says will be there when it dies. Returns how often it was asked so
+   * before and has said nothing since.
+   */
+  pulse(): number {
+    this.post({ kind: 'read', id: PULSE });
+    return this.#silent++;
   }
 
   /** Lets requests in flight end, `drain` ms at the most. False: it had to be terminated, `limit` ms after that. */
@@ -115,8 +131,10 @@ export class ServingWorker {
     return inTime;
   }
 
-  /** Ends it at once, whatever it does. */
-  async terminate(): Promise<void> {
+  /** Ends it at once, whatever it does; but a call into the system that blocks comes to its own end first. `reason`: why, for `ended`. */
+  async terminate(reason = ''): Promise<void> {
+    this.serving = false;
+    this.#reason ||= reason;
     await this.#thread.terminate();
     await this.ended;
   }
@@ -133,6 +151,7 @@ export class ServingWorker {
   }
 
   #onMessage(message: FromWorker): void {
+    this.#silent = 0;
     switch (message.kind) {
       case 'watch':
         this.#host.watch(this, message.page, message.thread).then(undefined, (error: unknown) => {

@@ -30,6 +30,8 @@ export interface WorkersOptions {
   readonly count: number;
   /** Of each worker's heap; default: Node's. */
   readonly resourceLimits?: ResourceLimits;
+  /** How often workers are asked for a sign of life, and after how many without one they are replaced. */
+  readonly pulse?: { readonly every: number; readonly missed: number };
 }
 
 /** How workers that ended are replaced: the first time at once. */
@@ -38,6 +40,10 @@ const RESTART = { firstDelay: 100, maxDelay: 30_000, crashesPerMinute: 20 };
 const READ_LIMIT = 1000;
 /** ms that a worker has for its end, beyond what requests in flight have. */
 const CLOSE_LIMIT = 2000;
+/** ms between two readings of each worker: what one counted since is all that is lost of it when it dies. */
+const PULSE = 5000;
+/** ms that a worker may be silent, beyond what its filters may take. */
+const SILENCE = 30_000;
 /** Modules that are compiled before a worker asks for them. */
 const AHEAD = 16;
 
@@ -58,6 +64,13 @@ export async function startWorkers(
     await workers.abandon();
     throw error;
   }
+}
+
+/** Filters are bounded: whoever is silent for longer than any of them may be hangs. */
+function pulseOf({ filters }: WeirConfig): { every: number; missed: number } {
+  // A stretch of wasi:http may take five times as long as a callback.
+  const longest = [...filters.values()].map(({ limits }) => Math.max(5 * limits.callTime, limits.startTime));
+  return { every: PULSE, missed: Math.ceil((SILENCE + Math.max(0, ...longest)) / PULSE) };
 }
 
 class Workers implements RunningWorkers, WorkerHost {
@@ -86,6 +99,9 @@ class Workers implements RunningWorkers, WorkerHost {
   /** Nobody is replaced before all have started, nor when all end. */
   #keeps = false;
   #closing: Promise<void> | undefined;
+  #pulse: NodeJS.Timeout | undefined;
+  /** Those that have not ended, whatever they are told. */
+  #threads = 0;
 
   constructor(config: WeirConfig, log: Log, options: WorkersOptions) {
     this.#config = config;
@@ -108,6 +124,10 @@ class Workers implements RunningWorkers, WorkerHost {
     return [...this.#workers.values()].sort((a, b) => a.number - b.number);
   }
 
+  get threads(): number {
+    return this.#threads;
+  }
+
   /** The first worker tells of faults, and finds the ports that the others take. */
   async start(): Promise<void> {
     const { listeners } = this.#config;
@@ -123,6 +143,8 @@ class Workers implements RunningWorkers, WorkerHost {
     }));
     await Promise.all(others.map(worker => this.#serve(worker)));
     this.#keeps = true;
+    const { every, missed } = this.#options.pulse ?? pulseOf(this.#config);
+    this.#pulse = setInterval(() => this.#feelPulses(missed, every), every).unref();
     // One may have died since.
     for (const number of this.#backOffs.keys()) if (!this.#workers.has(number)) this.#replaceLater(number);
     this.#lead();
@@ -190,6 +212,7 @@ class Workers implements RunningWorkers, WorkerHost {
       state: this.#state.handle(number - 1),
     };
     const worker = new ServingWorker(data, this, this.#options.resourceLimits);
+    this.#threads++;
     this.#levels.set(worker, log);
     this.#workers.set(number, worker);
     if (!this.#backOffs.has(number)) this.#backOffs.set(number, new BackOff(RESTART));
@@ -203,6 +226,7 @@ class Workers implements RunningWorkers, WorkerHost {
   }
 
   #ended(worker: ServingWorker, reason: string): void {
+    this.#threads--;
     const { number } = worker;
     const watched = this.#watched.get(worker);
     if (watched !== undefined) this.#watching.unwatch(watched);
@@ -253,6 +277,14 @@ class Workers implements RunningWorkers, WorkerHost {
     if (singletonsOf(this.#config).length > 0) this.#leader?.post({ kind: 'singletons' });
   }
 
+  /** One that hangs would take connections, and never answer. */
+  #feelPulses(missed: number, every: number): void {
+    for (const worker of this.workers) {
+      if (!worker.serving || worker.pulse() < missed) continue;
+      void worker.terminate(`it hung: no sign of life for ${(missed * every) / 1000} s`);
+    }
+  }
+
   async #read(): Promise<readonly Reading[]> {
     const { workers } = this;
     const readings = await Promise.all(workers.map(worker => worker.read(READ_LIMIT)));
@@ -265,6 +297,7 @@ class Workers implements RunningWorkers, WorkerHost {
 
   #stopReplacing(): void {
     this.#keeps = false;
+    clearInterval(this.#pulse);
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
   }

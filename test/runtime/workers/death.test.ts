@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Worker } from 'node:worker_threads';
+import type { Reading } from '../../../src/runtime/reading.ts';
 import { startWorkers } from '../../../src/runtime/workers/workers.ts';
 import { startUpstream } from '../../support/fixtures.ts';
 import { MemoryLog } from '../../support/log.ts';
@@ -195,4 +196,45 @@ test('a service of which there is one moves to another worker when its own dies'
     ),
     new Set([2]),
   );
+});
+
+const HANGS = { logs, hangs: { module: write('silent', LOGS), limits: { callTime: '1m' }, vmId: 'hangs' } };
+const HANG_ROUTES = [
+  { match: { path: '/hang' }, upstream: 'app', filters: ['hangs'] },
+  { upstream: 'app', filters: ['logs'] },
+];
+
+test('a worker that hangs is replaced: it would go on taking connections', async t => {
+  const weir = await startTestWorkers(
+    t,
+    { filters: HANGS, routes: HANG_ROUTES },
+    { count: 2, pulse: { every: 100, missed: 30 } },
+  );
+  const [placed] = await connectionsToAll(t, weir, [1], 1);
+  const [first] = weir.running.workers;
+  const { threadId } = first!;
+  placed!.client.send('GET /hang HTTP/1.1\r\nHost: a\r\nx-loop: 1\r\n\r\n');
+  await servesAgain(weir, 1, threadId);
+  assert.deepEqual(
+    weir.log.at('error').map(({ message }) => message),
+    ['worker 1 ended: it hung: no sign of life for 3 s; another one takes its place'],
+  );
+  await connectionsToAll(t, weir, [1, 2], 1);
+  assert.equal(weir.running.threads, 2);
+});
+
+test('what a worker counted is known a moment later, though nobody asked for metrics', async t => {
+  const weir = await startTestWorkers(
+    t,
+    { filters: { logs } },
+    { count: 2, pulse: { every: 20, missed: 500 } },
+  );
+  await connectionsToAll(t, weir, [1, 2], 3);
+  const requests = ({ lastReading }: { lastReading: Reading }) =>
+    (lastReading.requests_total ?? []).reduce((sum, [, value]) => sum + (value as number), 0);
+  const [first] = weir.running.workers;
+  await until(() => requests(first!) >= 3, 'its reading');
+  const counted = requests(first!);
+  await first!.terminate();
+  assert.ok(metric(await weir.running.metrics(), REQUESTS) >= counted + 3);
 });
