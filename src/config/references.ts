@@ -22,6 +22,7 @@ export function checkReferences(root: Located, file: string): ConfigIssue[] {
   const filters = names(root, 'filters');
   const tcpUpstreams = new Map(entries(root, 'upstreams').flatMap(tcpEndpointOf));
 
+  const admin = root.children.get('admin')?.children.get('address');
   const addresses: { place: Place; host: string; port: number; text: string }[] = [];
   const listenerNames = new Map<string, Place>();
   /** Where filters are first used. */
@@ -39,6 +40,14 @@ export function checkReferences(root: Located, file: string): ConfigIssue[] {
       } else addresses.push({ ...parsed, place: address.place, text: String(address.value) });
     }
     checkListener(listener, path, { upstreams, tcpUpstreams, filters, routed, fault });
+  }
+  if (typeof admin?.value === 'string') {
+    const parsed = parseAddress(admin.value);
+    const clash = parsed?.port ? addresses.find(other => clashes(other, parsed)) : undefined;
+    if (clash !== undefined) {
+      const message = `the port of ${admin.value} is taken by ${clash.text} on line ${clash.place.line}`;
+      fault(admin.place, ['admin', 'address'], message, 'use another port: 127.0.0.1:9901, for example');
+    }
   }
   const services = new Map<unknown, Place>();
   for (const [index, service] of entries(root, 'services')) {

@@ -2,7 +2,10 @@ import type { ListenerConfig } from '../config/types.ts';
 import { WeirError } from '../errors.ts';
 
 /** A WeirError LISTEN_FAILED that says what to do. */
-export function listenError(config: ListenerConfig, error: NodeJS.ErrnoException): WeirError {
+export function listenError(
+  config: Pick<ListenerConfig, 'name' | 'host' | 'port'>,
+  error: NodeJS.ErrnoException,
+): WeirError {
   const { name, host, port } = config;
   const remedy: Record<string, string> = {
     EADDRINUSE: 'another process listens there: stop it, or choose another port',

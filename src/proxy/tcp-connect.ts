@@ -7,8 +7,8 @@ import { connectError, timeoutError } from './upstream-error.ts';
 export interface TcpConnectHandler {
   /** It stands; nothing was read yet, and nobody listens to its errors. */
   onConnect(socket: Socket, endpoint: Endpoint): void;
-  /** No endpoint took it: what the last one said. */
-  onFailure(error: UpstreamError): void;
+  /** No endpoint took it: what the last one said; undefined: there is none. */
+  onFailure(error: UpstreamError, last: Endpoint | undefined): void;
 }
 
 const noEndpoint = new Error('no endpoint');
@@ -30,8 +30,8 @@ export function connectTcp(upstream: Upstream, handler: TcpConnectHandler): () =
     if (endpoint === undefined) {
       const error = last ?? connectError(noEndpoint);
       stop();
-      if (last === undefined) queueMicrotask(() => handler.onFailure(error));
-      else handler.onFailure(error);
+      if (last === undefined) queueMicrotask(() => handler.onFailure(error, undefined));
+      else handler.onFailure(error, tried.at(-1));
       return;
     }
     const { address: host, port } = endpoint.info;

@@ -161,12 +161,16 @@ export class TcpConnection implements TcpExchange, TcpConnectHandler {
     else if (this.#earlyEnd) this.#write(DOWNSTREAM, socket, EMPTY, true);
   }
 
-  onFailure(error: UpstreamError): void {
+  onFailure(error: UpstreamError, last: Endpoint | undefined): void {
     const { log, name, counts } = this.#context;
     const { upstream } = this.#target;
     counts.failures++;
     const { code, message } = error;
-    log.warn({ part: 'upstream', listener: name, upstream: upstream.name, code }, message);
+    const endpoint = last?.url;
+    log.warn(
+      { part: 'upstream', listener: name, upstream: upstream.name, endpoint, code },
+      `no connection: ${message}`,
+    );
     this.#cancelConnect = undefined;
     this.#end(socket => socket.destroySoon());
   }

@@ -1,7 +1,7 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { AdminConfig } from '../config/types.ts';
-import { WeirError } from '../errors.ts';
+import { listenError } from '../proxy/listen-error.ts';
 import { http } from '../proxy/node-http.ts';
 import type { Metrics } from './metrics.ts';
 
@@ -37,11 +37,7 @@ export class AdminListener {
     const { host, port } = this.#config;
     return new Promise((resolve, reject) => {
       this.#server.once('error', (error: NodeJS.ErrnoException) => {
-        reject(
-          new WeirError('LISTEN_FAILED', `admin: can't listen on ${host}:${port}: ${error.code}`, {
-            cause: error,
-          }),
-        );
+        reject(listenError({ name: 'admin', host, port }, error));
       });
       this.#server.listen(port, host, () => {
         const address = this.#server.address() as AddressInfo;

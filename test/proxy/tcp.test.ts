@@ -205,7 +205,7 @@ describe('the upstream of a TCP listener', () => {
 
   it('none takes the connection: the client is closed, a line says why, contexts end', async t => {
     const r = await rig();
-    const { port, listener, log } = await startTcpProxy(t, {
+    const { port, listener, log, upstreams } = await startTcpProxy(t, {
       chain: chainOf(r),
       endpoints: [await deadPort()],
     });
@@ -213,7 +213,9 @@ describe('the upstream of a TCP listener', () => {
     await client.untilEnded();
     client.end();
     await until(() => listener.active === 0, 'the connection to be forgotten');
-    assert.match(log.at('warn').at(-1)!.message, /ECONNREFUSED/);
+    const { message, fields } = log.at('warn').at(-1)!;
+    assert.equal(message, 'no connection: ECONNREFUSED');
+    assert.equal(fields['endpoint'], upstreams.get('up')!.endpoints[0]!.url);
     assert.equal(listener.counts.failures, 1);
     assert.deepEqual(ends(r), ['done', 'log', 'delete']);
     assert.ok(r.calls.includes('downstream_connection_close(2,1)'));

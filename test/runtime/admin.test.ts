@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type TestContext, test } from 'node:test';
 import { loadConfigText } from '../../src/config/load.ts';
 import { startWeir } from '../../src/runtime/weir.ts';
 import { MemoryLog } from '../support/log.ts';
@@ -49,6 +51,36 @@ test('an address that is taken is an error, and nothing stays open', async t => 
   );
   await assert.rejects(startWeir(loadConfigText(taken, `${ROOT}admin-test.yaml`), new MemoryLog()), {
     code: 'LISTEN_FAILED',
-    message: /^admin: can't listen on 127\.0\.0\.1:\d+: EADDRINUSE$/,
+    message: /^admin: can't listen on 127\.0\.0\.1:\d+: EADDRINUSE \(another process listens there: /,
   });
 });
+
+for (const workers of [1, 2]) {
+  test(`while requests in flight end it says so: nobody should send new ones; ${workers} workers`, async t => {
+    const { port: slow, answer } = await slowUpstream(t);
+    const yaml = YAML.replace('workers: 1', `workers: ${workers}`)
+      .replace('builtin:echo', `http://127.0.0.1:${slow}`)
+      .concat('shutdown: {drain: 1m}\n');
+    const running = await startWeir(loadConfigText(yaml, `${ROOT}admin-test.yaml`), new MemoryLog());
+    t.after(() => running.close());
+    const admin = Number(new URL(running.admin!).port);
+    const inFlight = get(Number(new URL(running.addresses[0]!.url).port), '/');
+    const end = await answer;
+    assert.equal((await get(admin, '/healthz')).status, 200);
+    const closing = running.close();
+    assert.equal((await get(admin, '/healthz')).status, 503);
+    assert.match((await get(admin, '/metrics')).body.toString(), /requests_in_flight\{[^}]*\} 1/);
+    end();
+    assert.equal((await inFlight).status, 200);
+    await closing;
+  });
+}
+
+/** Answers when told to. */
+async function slowUpstream(t: TestContext): Promise<{ port: number; answer: Promise<() => void> }> {
+  const { promise, resolve } = Promise.withResolvers<() => void>();
+  const server = createServer((_req, res) => resolve(() => res.end()));
+  await new Promise<void>(done => server.listen(0, '127.0.0.1', done));
+  t.after(() => server.close());
+  return { port: (server.address() as AddressInfo).port, answer: promise };
+}
