@@ -41,9 +41,7 @@ const cases: readonly [string, string, string[]][] = [
   ],
   [
     'the address of the admin listener',
-    around(
-      'admin: {address: ":80"}\nlisteners:\n  - {address: 127.0.0.1:80, routes: [{upstream: app}]}',
-    ),
+    around('admin: {address: ":80"}\nlisteners:\n  - {address: 127.0.0.1:80, routes: [{upstream: app}]}'),
     [
       '1:18: admin.address: the port of :80 is taken by 127.0.0.1:80 on line 3 (use another port: 127.0.0.1:9901, for example)',
     ],
