@@ -19,7 +19,8 @@ export interface ExchangeContext {
   /** True: the listener is closing, so connections are closed after their answer. */
   readonly draining: boolean;
   /** Called once, when an exchange is over. */
-  exchangeEnded(): void;
+  /** `upgrade`: of a request for one, whatever came of it. */
+  exchangeEnded(upgrade: boolean): void;
 }
 
 /**
@@ -234,6 +235,6 @@ export class HttpExchange implements Exchange, ConnectionUser {
     this.response.close();
     this.stream?.finish();
     this.route.counts.ended(this.response.statusSent, performance.now() - this.#begun);
-    this.context.exchangeEnded();
+    this.context.exchangeEnded(this.upgrade !== '');
   }
 }

@@ -43,6 +43,8 @@ export class Listener implements ExchangeContext {
   readonly #connections = new WeakMap<Duplex, ClientConnection>();
   readonly #upgraded = new Set<Socket>();
   #active = 0;
+  /** Of those, upgrades: nobody waits for them at the end. */
+  #upgrades = 0;
   #onIdle: (() => void) | undefined;
 
   constructor(config: HttpListenerConfig, router: Router, limits: ServerLimits, log: Log) {
@@ -113,8 +115,9 @@ export class Listener implements ExchangeContext {
     return this.#active;
   }
 
-  exchangeEnded(): void {
+  exchangeEnded(upgrade: boolean): void {
     this.#active--;
+    if (upgrade) this.#upgrades--;
     if (!this.draining) return;
     // Its head may have promised to keep the connection, before draining began.
     setImmediate(() => this.#server.closeIdleConnections());
@@ -122,7 +125,7 @@ export class Listener implements ExchangeContext {
   }
 
   get #busy(): number {
-    return this.#active - this.#upgraded.size;
+    return this.#active - this.#upgrades;
   }
 
   #idle(limit: number): Promise<void> {
@@ -179,13 +182,16 @@ export class Listener implements ExchangeContext {
     void chain.then(loaded => {
       if (res.closed) {
         route.counts.ended(0, 0);
-        this.exchangeEnded();
+        this.exchangeEnded(false);
       } else this.#start(new HttpExchange(this, connection, req, res, head, headers, route, loaded, upgrade));
     });
   }
 
   #start(exchange: HttpExchange): void {
-    if (exchange.upgrade !== '') this.#upgradeBegins(exchange.req.socket);
+    if (exchange.upgrade !== '') {
+      this.#upgrades++;
+      this.#upgradeBegins(exchange.req.socket);
+    }
     exchange.request.start();
   }
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { Socket } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
 import { ResponseHeaders } from '../../src/message/headers.ts';
 import { FakeChain } from '../support/chain.ts';
@@ -38,6 +39,26 @@ for (const transport of TRANSPORTS) {
       client.send(frame(8, Buffer.from([3, 232])));
       assert.equal((await readFrame(client)).opcode, 8);
       await client.untilClosed();
+    });
+
+    it('one that is refused while others end does not cut them off', async t => {
+      const asked = new Map<string, Socket>();
+      const upstream = await startRawUpstream(t, (socket, text) => {
+        const [, path = ''] = text.split(' ');
+        asked.set(path, socket);
+      });
+      const proxy = await startProxy(t, transport, { endpoints: [upstream.port] });
+      const [slow, refused] = [await openClient(t, proxy.port), await openClient(t, proxy.port)];
+      slow.send('GET /slow HTTP/1.1\r\nHost: a\r\n\r\n');
+      refused.send('GET /refused HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n');
+      await until(() => asked.size === 2, 'both requests');
+      const closing = proxy.close(60_000);
+      asked.get('/refused')!.write('HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n');
+      assert.equal((await refused.response()).status, 403);
+      await refused.untilClosed();
+      asked.get('/slow')!.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+      assert.equal((await slow.response()).body.toString(), 'ok');
+      await closing;
     });
 
     it('carries any protocol, whatever the method; filters see its name both ways', async t => {
