@@ -1,3 +1,4 @@
+import { BackOff } from './back-off.ts';
 import { reportGuestError } from './death.ts';
 import { ProxyWasmPlugin } from './plugin.ts';
 import type { RootContext } from './root-context.ts';
@@ -12,6 +13,8 @@ import { endRoot } from './vm-slot.ts';
 export class RequestPlugin extends ProxyWasmPlugin {
   readonly #ready: RootContext[] = [];
   #filling: NodeJS.Immediate | undefined;
+  /** When there may be more VMs that wait: some died of what they did meanwhile. */
+  readonly #idle = new BackOff(this.options.restart);
 
   start(): void {
     if (this.mustWait) return;
@@ -20,7 +23,14 @@ export class RequestPlugin extends ProxyWasmPlugin {
   }
 
   #make(): RootContext {
-    return startRoot(this.slot.make(this.state), this.options, this.state);
+    const root = startRoot(this.slot.make(this.state), this.options, this.state);
+    root.onDeath = () => {
+      const at = this.#ready.indexOf(root);
+      if (at < 0) return;
+      this.#ready.splice(at, 1);
+      this.#idle.failed();
+    };
+    return root;
   }
 
   protected root(): RootContext {
@@ -35,7 +45,8 @@ export class RequestPlugin extends ProxyWasmPlugin {
 
   /** One VM each time round the event loop, so that requests come in between. */
   #fill(): void {
-    if (this.#filling !== undefined || this.#ready.length >= this.options.pool || this.mustWait) return;
+    if (this.#filling !== undefined || this.#ready.length >= this.options.pool) return;
+    if (this.mustWait || this.#idle.wait() > 0) return;
     this.#filling = setImmediate(() => {
       this.#filling = undefined;
       try {

@@ -36,6 +36,8 @@ export class PluginState {
 
   readonly #denied = new Set<string>();
 
+  /** No ticks before that time of `performance.now`: they took long, and others have work to do. */
+  restUntil = 0;
   /** When a VM may take the place of one that died. */
   readonly backOff: BackOff;
   /** Its VM works without a stream: to be kept before others. */

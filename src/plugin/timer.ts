@@ -2,7 +2,7 @@ import { Status } from '../abi/types.ts';
 import type { PluginState } from './state.ts';
 
 const PERIOD_MAX = 0x7fffffff;
-/** After a tick there are none for so many times as long as it took: others have work to do. */
+/** After a tick a filter has none, in whatever VM, for so many times as long as it took. */
 const REST = 4;
 
 /** The ticks of a root context (specification, "Timers"): never two at once, and none is made up for. */
@@ -12,8 +12,6 @@ export class TickTimer {
   #period = 0;
   /** When the next one is due, by `performance.now`. */
   #due = 0;
-  /** Others have their turn until then. */
-  #notBefore = 0;
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
 
@@ -47,7 +45,7 @@ export class TickTimer {
   }
 
   get #next(): number {
-    return Math.max(this.#due, this.#notBefore);
+    return Math.max(this.#due, this.#state.restUntil);
   }
 
   #arm(): void {
@@ -69,7 +67,10 @@ export class TickTimer {
     this.#tick();
     // Also when the guest has set another period.
     const end = performance.now();
-    this.#notBefore = end + REST * (end - now);
+    const rested = end + REST * (end - now);
+    this.#state.restUntil = rested;
+    // Other VMs of the filter have their turn before.
+    if (rested > this.#due) this.#due = rested + this.#period;
     this.#arm();
   };
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { setImmediate as turn } from 'node:timers/promises';
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { NO_CAPABILITIES } from '../../src/plugin/capabilities.ts';
 import type { ForeignCaller } from '../../src/plugin/services.ts';
 import { EmbeddedStore } from '../../src/runtime/store/embedded.ts';
@@ -223,6 +223,21 @@ test('filters that share a VM: one traps, the other one that ticks comes back by
   assert.equal(r.puppets.length, 2, 'in the same new VM');
   ticker.close();
   other.close();
+});
+
+test('isolation: request, VMs that die while they wait are made anew with the back-off; streams are served', async t => {
+  const r = await rig({ ...tick, proxy_on_tick: p => p.call('trap') });
+  const plugin = r.start({ isolation: 'request', pool: 4, restart: { ...RESTART, maxDelay: 30_000 } });
+  t.after(() => plugin.close());
+  for (let i = 0; i < 20; i++) {
+    const drive = new Drive(r.chain(plugin)).headers(true);
+    assert.deepEqual(drive.events, ['> headers end']);
+    drive.finish();
+    // Those that wait fill the pool, tick, and die.
+    await sleep(15);
+  }
+  assert.ok(plugin.counters.traps > 0);
+  assert.ok(plugin.counters.vmsStarted < 35, `${plugin.counters.vmsStarted} VMs for 20 streams`);
 });
 
 test('isolation: request, a VM that died of a tick while it waited is given to no stream', async t => {

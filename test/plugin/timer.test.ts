@@ -141,6 +141,24 @@ test('others have their time too when a tick that takes long sets its period aga
   assert.ok(ticks.length > 1);
 });
 
+test('all ticks of a filter, whatever their VM, leave others their time', t => {
+  const clock = new GuestClock(t);
+  const state = new PluginState(pluginOptions(), new GuestLog(), NO_SERVICES);
+  const ticks = [0, 0, 0, 0];
+  const timers = ticks.map(
+    (_, i) =>
+      new TickTimer(state, () => {
+        ticks[i]!++;
+        clock.now += 10;
+      }),
+  );
+  for (const timer of timers) timer.set(10);
+  clock.pass(2000);
+  const all = ticks.reduce((sum, n) => sum + n);
+  assert.ok(all > 20 && all <= 50, ticks.join());
+  assert.ok(Math.min(...ticks) > 0, 'each has its turn');
+});
+
 test('none comes after stop, not even from a tick that stops itself, nor by set', t => {
   const { clock, timer, ticks, onTick } = ticking(t);
   onTick(() => timer.stop());
