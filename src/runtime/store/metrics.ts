@@ -169,7 +169,10 @@ export class SharedMetrics implements GuestMetrics, Iterable<GuestMetric> {
     const { arena } = this;
     for (const entry of arena.entries()) {
       if (arena.kind(entry) !== METRIC) continue;
-      const head = { filter: arena.name(arena.owner(entry)), name: arena.name(entry) };
+      const head = {
+        filter: Buffer.from(arena.name(arena.owner(entry)), 'latin1').toString(),
+        name: arena.name(entry),
+      };
       const type = arena.words[(entry >> 2) + TYPE]! as MetricType;
       const at = arena.words[(entry >> 2) + NUMBER]!;
       if (type !== MetricType.HISTOGRAM) {

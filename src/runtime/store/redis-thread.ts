@@ -15,6 +15,7 @@ import {
   UP,
 } from './redis-protocol.ts';
 import { SCRIPTS, type Script } from './redis-scripts.ts';
+import { bytesOf } from './scopes.ts';
 
 /** ms between two attempts to connect: the first, and the most. */
 const BACK_OFF = 50;
@@ -47,7 +48,7 @@ const client = createClient({
 const bytes = (text: string) => Buffer.from(text, 'latin1');
 const tell = (event: Event) => events.postMessage(event);
 const member = (receiver: number) => `${self}:${receiver}`;
-const field = (scope: string, name: string) => `${scope.length}:${scope}${name}`;
+const field = (scope: string, name: string) => `${bytesOf(scope).length}:${bytesOf(scope)}${name}`;
 
 let refused = '';
 let lost = '';
@@ -90,7 +91,7 @@ async function register(registration: Registered, again: boolean, maxBytes: numb
 async function answer(request: Request): Promise<Result> {
   switch (request.op) {
     case 'get': {
-      const key = bytes(`${prefix}data:${request.scope}`);
+      const key = bytes(`${prefix}data:${bytesOf(request.scope)}`);
       const found = (await client.sendCommand(['HGET', key, bytes(request.key)])) as Buffer | null;
       if (found === null) return Status.NOT_FOUND;
       return { value: new Uint8Array(found.subarray(4)), cas: found.readUInt32LE() };
@@ -99,7 +100,7 @@ async function answer(request: Request): Promise<Result> {
       const { scope, key, value, cas, maxBytes } = request;
       return run(
         'set',
-        bytes(scope),
+        Buffer.from(scope),
         bytes(key),
         buffered(value),
         `${cas}`,

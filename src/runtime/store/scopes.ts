@@ -11,6 +11,9 @@ export const METRIC = 4;
 const COUNT = FIELDS;
 const QUEUED = FIELDS + 1;
 
+/** Names of entries have a byte for each character, and people call scopes as they like: UTF-8 as a latin1 string. */
+export const bytesOf = (scope: string): string => Buffer.from(scope).toString('latin1');
+
 /** Scopes: entries that own others. They never go, so what was found once is remembered. */
 export class Scopes {
   readonly #arena: Arena;
@@ -74,13 +77,14 @@ export class Scopes {
 
   #locked(scope: string, make: boolean): number {
     const arena = this.#arena;
-    const hashed = arena.hash(SCOPE, 0, scope);
+    const name = bytesOf(scope);
+    const hashed = arena.hash(SCOPE, 0, name);
     if (!arena.enter()) return -1;
     try {
-      let entry = arena.find(SCOPE, 0, scope, hashed);
+      let entry = arena.find(SCOPE, 0, name, hashed);
       if (entry === 0 && make) {
         arena.change();
-        entry = arena.make(SCOPE, 0, scope, hashed);
+        entry = arena.make(SCOPE, 0, name, hashed);
         if (entry !== 0) arena.publish(entry);
         arena.changed();
       }

@@ -199,3 +199,12 @@ test('any sequence of operations leaves what a plain map would have, and a whole
     { numRuns: 60 },
   );
 });
+
+test('scopes are told apart by every character, whatever their language', () => {
+  const store = EmbeddedStore.create();
+  const scopes = ['\u0101', '\x01', '\u8001', 'é', '\xc3\xa9', '客户', '客戶'];
+  for (const [i, scope] of scopes.entries()) store.set(scope, 'k', bytes(i), 0, MANY);
+  for (const [i, scope] of scopes.entries()) assert.deepEqual(got(store, scope, 'k'), { value: [i], cas: 1 });
+  const queues = scopes.map(scope => store.registerQueue(scope, 'q', { onQueueReady() {} }));
+  assert.equal(new Set(queues).size, scopes.length);
+});
