@@ -1,5 +1,5 @@
 import type { IncomingMessage, Server, ServerOptions, ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { HttpListenerConfig, ServerLimits } from '../config/types.ts';
 import type { Log } from '../log.ts';
@@ -30,6 +30,9 @@ export interface Binding {
   readonly reusePort?: boolean;
 }
 
+/** ms that idle connections live on at a stop: what clients sent meanwhile is answered, with `Connection: close`. */
+const GRACE = 100;
+
 /** One address that clients connect to: an HTTP/1.1 server that turns requests into exchanges. */
 export class Listener implements ExchangeContext {
   readonly name: string;
@@ -46,6 +49,7 @@ export class Listener implements ExchangeContext {
   /** Of those, upgrades: nobody waits for them at the end. */
   #upgrades = 0;
   #onIdle: (() => void) | undefined;
+  #graceOver = false;
 
   constructor(config: HttpListenerConfig, router: Router, limits: ServerLimits, log: Log) {
     this.name = config.name;
@@ -100,9 +104,16 @@ export class Listener implements ExchangeContext {
   async close(drain: number): Promise<void> {
     if (!this.#server.listening) return;
     this.draining = true;
-    const closed = new Promise<void>(resolve => this.#server.close(() => resolve()));
-    this.#server.closeIdleConnections();
-    await this.#idle(drain);
+    // Not http's own, which ends idle connections at once: the next request may be on its way in them.
+    const closed = new Promise<void>(resolve =>
+      NetServer.prototype.close.call(this.#server, () => resolve()),
+    );
+    const grace = Math.min(GRACE, drain);
+    if (grace > 0) await this.#emptied(grace, closed);
+    this.#graceOver = true;
+    // Idle ones; and it looks for connections past their time no more.
+    this.#server.close();
+    await this.#idle(drain - grace);
     for (const socket of this.#upgraded) socket.destroy();
     this.#server.closeAllConnections();
     await closed;
@@ -120,12 +131,22 @@ export class Listener implements ExchangeContext {
     if (upgrade) this.#upgrades--;
     if (!this.draining) return;
     // Its head may have promised to keep the connection, before draining began.
-    setImmediate(() => this.#server.closeIdleConnections());
+    if (this.#graceOver) setImmediate(() => this.#server.closeIdleConnections());
     if (this.#busy === 0) this.#onIdle?.();
   }
 
   get #busy(): number {
     return this.#active - this.#upgrades;
+  }
+
+  /** When all connections have ended, `limit` ms at the most. */
+  async #emptied(limit: number, closed: Promise<void>): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const over = new Promise<void>(resolve => {
+      timer = setTimeout(resolve, limit);
+    });
+    await Promise.race([closed, over]);
+    clearTimeout(timer);
   }
 
   #idle(limit: number): Promise<void> {
