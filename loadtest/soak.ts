@@ -82,6 +82,7 @@ const progress = new Progress();
 const samples: { seconds: number; rss: number }[] = [];
 let requests = 0;
 let errors = 0;
+let firstError = '';
 try {
   const [{ url: upstreamUrl }] = await Promise.all([
     upstream.ask<Ready>({ upstream: '', input: 512 } satisfies Start),
@@ -101,6 +102,7 @@ try {
     const result = await generator.ask<LoadResult>(request);
     requests += result.answers;
     errors += result.errors;
+    if (firstError === '') firstError = result.error;
     const { rss } = await proxy.ask<Usage>({});
     samples.push({ seconds: seconds(), rss });
     progress.show(
@@ -128,7 +130,7 @@ if (values.json) {
 } else {
   const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;
   console.log(
-    `${requests} requests in ${minutes} minutes, ${errors} errors, ${Object.keys(all).length} filters, ${workers} workers`,
+    `${requests} requests in ${minutes} minutes, ${errors} errors${firstError === '' ? '' : ` (the first: ${firstError})`}, ${Object.keys(all).length} filters, ${workers} workers`,
   );
   for (let share = 0.1; share < 1; share += 0.1) {
     console.log(`  after ${(share * minutes).toFixed(1)} min  ${megabytes(around(share))}`);
