@@ -41,6 +41,7 @@ export const LIMITS: FilterLimits = {
   sharedDataBytes: 1024 * 1024,
   queueLength: 1000,
   queueBytes: 4 * 1024 * 1024,
+  callBytes: 16 * 1024 * 1024,
   metrics: 100,
   tickPeriod: 1,
 };

@@ -200,6 +200,7 @@ const UNITS: Readonly<Record<string, string>> = {
   propertyBytes: 'B',
   sharedDataBytes: 'B',
   queueBytes: 'B',
+  callBytes: 'B',
   tickPeriod: 'ms',
   firstDelay: 'ms',
   maxDelay: 'ms',

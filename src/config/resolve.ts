@@ -201,6 +201,7 @@ function resolveLimits(limits: Filter['limits']): FilterLimits {
     sharedDataBytes: bytes(limits.sharedDataBytes),
     queueLength,
     queueBytes: bytes(limits.queueBytes),
+    callBytes: bytes(limits.callBytes),
     metrics,
     tickPeriod: ms(limits.tickPeriod),
   };

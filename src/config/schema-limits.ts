@@ -49,6 +49,9 @@ export const limits = documented(
       'Most values in a shared queue that the filter puts another one into',
       1_000_000,
     ).default(10_000),
+    callBytes: size('Most bytes that the calls of the filter under way hold', '1KiB', '4GiB').default(
+      '16MiB',
+    ),
     queueBytes: size(
       'Most bytes of values in the shared queues of a vm id that the filter puts another one into',
       '1B',

@@ -288,6 +288,8 @@ export interface FilterLimits {
   readonly queueLength: number;
   /** Most bytes (64 for each value beside its own) in all queues of a vm id that it puts a value into. */
   readonly queueBytes: number;
+  /** Most bytes that its calls under way hold: bodies of requests and answers, messages that wait to go out. */
+  readonly callBytes: number;
   /** Metrics that it may define. */
   readonly metrics: number;
   /** Shortest time between two ticks, in ms. */

@@ -48,6 +48,8 @@ interface PendingGrpc extends PendingCall {
   readonly streams: boolean;
   /** No more messages may follow. */
   ended: boolean;
+  /** Bytes that were sent, and had not gone out when that was last looked at. */
+  held: number;
 }
 
 /** The HTTP and gRPC calls of one root context and its streams. */
@@ -69,7 +71,7 @@ export class Calls {
       state.deniedUpstream(request.upstream);
       return -Status.BAD_ARGUMENT;
     }
-    if (this.#full()) return -Status.INTERNAL_FAILURE;
+    if (this.#full() || !this.#hasRoom(request.body.length)) return -Status.INTERNAL_FAILURE;
     const id = this.#table.nextId();
     const call = new HttpCall(state, request, result => {
       this.#remove(id);
@@ -93,9 +95,9 @@ export class Calls {
       state.deniedUpstream(request.upstream.toString());
       return -Status.PARSE_FAILURE;
     }
-    if (this.#full()) return -Status.INTERNAL_FAILURE;
-    const id = this.#table.nextId();
     const { message, timeout, ...rest } = request;
+    if (this.#full() || !this.#hasRoom(message?.length ?? 0)) return -Status.INTERNAL_FAILURE;
+    const id = this.#table.nextId();
     const own = { ...rest, timeout: timeout === 0 ? undefined : timeout };
     const most = state.limits.bufferedBody;
     const call = state.services.grpc.open(upstream, own, most, this.#grpcHandler(id, message === undefined));
@@ -111,9 +113,11 @@ export class Calls {
       call,
       streams: message === undefined,
       ended: message !== undefined,
+      held: message?.length ?? 0,
       abort: () => call.cancel(),
       cancelled: () => this.#receiver.onGrpcClose(id, { code: CANCELLED, message: 'its stream ended' }),
     };
+    state.counters.callBytes += pending.held;
     this.#add(pending);
     return id;
   }
@@ -122,13 +126,17 @@ export class Calls {
     const pending = this.#grpcOf(id);
     if (pending === undefined) return Status.NOT_FOUND;
     if (pending.ended) return Status.BAD_ARGUMENT;
-    const { limits, counters } = this.#receiver.state;
+    const { state } = this.#receiver;
+    const { limits, counters } = state;
     // What the guest sends faster than it goes out is held here.
     if (pending.call.buffered + message.length > limits.bufferedBody) {
       counters.limitHits.bufferedBody++;
       return FULL;
     }
+    if (!this.#hasRoom(message.length)) return FULL;
     pending.call.send(message);
+    pending.held += message.length;
+    state.counters.callBytes += message.length;
     if (endOfStream) this.#endGrpc(pending);
     return Status.OK;
   }
@@ -236,6 +244,22 @@ export class Calls {
     return true;
   }
 
+  /** For so many bytes more in calls under way, of all its contexts. */
+  #hasRoom(bytes: number): boolean {
+    const { counters, limits } = this.#receiver.state;
+    if (counters.callBytes + bytes <= limits.callBytes) return true;
+    // What went out since.
+    for (const pending of this.#own()) {
+      if (!isGrpc(pending)) continue;
+      const held = Math.min(pending.held, pending.call.buffered);
+      counters.callBytes -= pending.held - held;
+      pending.held = held;
+    }
+    if (counters.callBytes + bytes <= limits.callBytes) return true;
+    counters.limitHits.callBytes++;
+    return false;
+  }
+
   #own(): PendingCall[] {
     return this.#table.all().filter(({ owner }) => owner === this);
   }
@@ -256,6 +280,7 @@ export class Calls {
     if (pending === undefined) return;
     this.#table.delete(pending);
     this.#receiver.state.counters.calls--;
+    if (isGrpc(pending)) this.#receiver.state.counters.callBytes -= pending.held;
     if (pending.caller !== undefined) pending.caller.pendingCalls--;
   }
 }

@@ -25,6 +25,8 @@ export class FilterCounters {
   contexts = 0;
   /** HTTP and gRPC calls under way. */
   calls = 0;
+  /** Bytes that these hold. */
+  callBytes = 0;
   /** Callbacks until the next one that is timed, that one included. */
   untilTimed = TIMED;
   /** Times of those that were. */
@@ -46,6 +48,7 @@ export class FilterCounters {
     sharedDataBytes: 0,
     queueLength: 0,
     queueBytes: 0,
+    callBytes: 0,
     metrics: 0,
     tickPeriod: 0,
   };

@@ -29,6 +29,8 @@ export class HttpCall implements OwnRequestHandler {
   #status = 0;
   #headers: RawFields = [];
   readonly #body = new BodyBuffer();
+  /** Bytes of bodies, both ways. */
+  #held: number;
 
   /** `ended` is called once, unless it is aborted, and not before this returns. */
   constructor(state: PluginState, request: HttpCallRequest, ended: (result: HttpCallResult) => void) {
@@ -36,6 +38,8 @@ export class HttpCall implements OwnRequestHandler {
     this.#ended = ended;
     const { upstream, headers, body, trailers, timeout } = request;
     const { method, path, authority, raw } = headers;
+    this.#held = body.length;
+    state.counters.callBytes += body.length;
     // Trailers need a body that has no length.
     const length = trailers.length > 0 ? -1 : body.length;
     const timeouts = {
@@ -70,13 +74,19 @@ export class HttpCall implements OwnRequestHandler {
 
   onData(chunk: Buffer): void {
     if (this.#over) return;
-    const { bufferedBody } = this.#state.limits;
-    if (this.#body.length + chunk.length <= bufferedBody) {
+    const { limits, counters } = this.#state;
+    const { bufferedBody, callBytes } = limits;
+    if (this.#body.length + chunk.length > bufferedBody) {
+      counters.limitHits.bufferedBody++;
+      this.#fail(`the answer has more than limits.bufferedBody (${bufferedBody} bytes)`);
+    } else if (counters.callBytes + chunk.length > callBytes) {
+      counters.limitHits.callBytes++;
+      this.#fail(`calls under way hold more than limits.callBytes (${callBytes} bytes)`);
+    } else {
+      this.#held += chunk.length;
+      counters.callBytes += chunk.length;
       this.#body.append(chunk);
-      return;
     }
-    this.#state.counters.limitHits.bufferedBody++;
-    this.#fail(`the answer has more than limits.bufferedBody (${bufferedBody} bytes)`);
   }
 
   onEnd(trailers: RawFields): void {
@@ -108,6 +118,7 @@ export class HttpCall implements OwnRequestHandler {
 
   #finish(): void {
     this.#over = true;
+    this.#state.counters.callBytes -= this.#held;
     clearTimeout(this.#timer);
   }
 }

@@ -319,6 +319,34 @@ test('what waits to go out is limited, and so is the number of calls', async t =
   assert.deepEqual(first.sent.map(String), ['1234']);
 });
 
+test('limits.callBytes bounds what all of them wait to send; what went out is free again', async t => {
+  let [id, other] = [0, 0];
+  const { services, r, plugin } = await waiting(
+    t,
+    p => {
+      id = stream(p);
+      other = stream(p);
+      assert.equal(send(p, id, Buffer.alloc(700)), OK);
+      assert.equal(send(p, other, Buffer.alloc(200)), OK);
+    },
+    {},
+    { ...GRANTED, limits: { callBytes: 1000 } },
+  );
+  const [first, second] = services.grpcCalls;
+  first!.buffered = 700;
+  second!.buffered = 200;
+  r.script.proxy_on_grpc_receive = p => {
+    assert.equal(send(p, other, Buffer.alloc(200)), BAD_ARGUMENT);
+    first!.buffered = 0;
+    assert.equal(send(p, other, Buffer.alloc(200)), OK);
+    assert.equal(p.call('proxy_grpc_cancel', id), OK);
+    assert.equal(p.call('proxy_grpc_cancel', other), OK);
+  };
+  first!.handler.onMessage(Buffer.from('go'));
+  r.check();
+  assert.deepEqual([plugin.counters.callBytes, plugin.counters.limitHits.callBytes], [0, 1]);
+});
+
 test('a stream hears of all that comes, each while it is told', async t => {
   let id = 0;
   const seen: unknown[] = [];

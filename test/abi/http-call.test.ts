@@ -298,6 +298,31 @@ test('limits.calls: one more is INTERNAL_FAILURE, until one has ended', async t 
   assert.equal(services.calls.length, 3);
 });
 
+test('limits.callBytes bounds requests and answers under way together, and is free when they have ended', async t => {
+  const { r, services, plugin } = await waiting(
+    t,
+    p => {
+      assert.ok(httpCall(p, { body: 'a'.repeat(600) }) > 0);
+      assert.equal(httpCall(p, { body: 'a'.repeat(500) }), -INTERNAL_FAILURE);
+      assert.ok(httpCall(p, { body: 'a'.repeat(300) }) > 0);
+    },
+    {},
+    { ...CALLS_GRANTED, limits: { callBytes: 1024 } },
+  );
+  const [first, second] = services.calls;
+  first!.handler.onHeaders(200, []);
+  first!.handler.onData(Buffer.alloc(124));
+  assert.equal(plugin.counters.callBytes, 1024);
+  second!.handler.onHeaders(200, []);
+  second!.handler.onData(Buffer.alloc(1));
+  assert.equal(second!.aborted, true);
+  assert.deepEqual(answers(r), ['http_call_response(1,2,0,0,0)']);
+  assert.deepEqual([plugin.counters.callBytes, plugin.counters.limitHits.callBytes], [724, 2]);
+  first!.handler.onEnd([]);
+  r.check();
+  assert.deepEqual([plugin.counters.callBytes, plugin.counters.calls], [0, 0]);
+});
+
 test('an answer over limits.bufferedBody fails, and is read no further', async t => {
   let reason = '';
   const { r, services, plugin } = await waiting(

@@ -70,6 +70,7 @@ test('a filter has every default', () => {
       sharedDataBytes: 1024 * 1024,
       queueLength: 10_000,
       queueBytes: 4 * 1024 * 1024,
+      callBytes: 16 * 1024 * 1024,
       metrics: 1000,
       tickPeriod: 10,
     },

@@ -207,6 +207,7 @@ export const LIMITS: FilterLimits = {
   sharedDataBytes: 1024 * 1024,
   queueLength: 1000,
   queueBytes: 1024 * 1024,
+  callBytes: 1024 * 1024,
   metrics: 100,
   tickPeriod: 1,
 };
