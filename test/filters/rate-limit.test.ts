@@ -221,6 +221,36 @@ describe('rate-limit', () => {
     }
   });
 
+  it('a store that is away for 50 requests: one warning, and one line when it is back', async () => {
+    const services = new FakeServices();
+    const { exchange, plugin, log } = await startShipped('rate-limit', services, { ...DAY, burst: 9 });
+    exchange();
+    assert.deepEqual(log.texts, []);
+    services.away = true;
+    statuses(50, exchange);
+    const warning =
+      /^warn rate-limit: the store of the shared data can't be reached \(status 10\)\. Requests concerned are let pass$/;
+    assert.equal(log.texts.length, 1, log.texts.join('\n'));
+    assert.match(log.texts[0]!, warning);
+    services.away = false;
+    assert.deepEqual(statuses(9, exchange), [...Array(8).fill(200), 429]);
+    assert.equal(log.texts.length, 2, log.texts.join('\n'));
+    assert.match(log.texts[1]!, /^info rate-limit: the shared data can be used again; 49 more requests/);
+    plugin.close();
+  });
+
+  it('away from the start: the warning of the start is the only one', async () => {
+    const services = new FakeServices();
+    services.away = true;
+    const { exchange, plugin, log } = await startShipped('rate-limit', services, DAY);
+    statuses(50, exchange);
+    assert.equal(log.texts.length, 1, log.texts.join('\n'));
+    services.away = false;
+    exchange();
+    assert.match(log.texts[1]!, /^info rate-limit: .* 50 more requests were concerned/);
+    plugin.close();
+  });
+
   it('remembers no more buckets than maxKeys, in values that never get larger', async () => {
     const services = new FakeServices();
     const config = { ...DAY, key: { header: 'x-key' }, maxKeys: 64 };

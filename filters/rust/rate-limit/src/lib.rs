@@ -5,6 +5,7 @@ mod buckets;
 mod key;
 mod settings;
 mod store;
+mod trouble;
 
 use buckets::Outcome;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
@@ -12,24 +13,27 @@ use proxy_wasm::types::{Action, ContextType, LogLevel};
 use settings::{Settings, Tell};
 use std::rc::Rc;
 use store::Problem;
+use trouble::Trouble;
 use weir_filter::headers::{self, Map};
 use weir_filter::metrics::Counter;
-use weir_filter::shared_data::Failed;
 use weir_filter::{config, local, log, refuse};
 
 const SECOND: u64 = 1_000_000_000;
 
 proxy_wasm::main! {{
     proxy_wasm::set_log_level(LogLevel::Info);
-    proxy_wasm::set_root_context(|_| Box::new(Root { shared: None }));
+    proxy_wasm::set_root_context(|_| Box::new(Root { shared: None, trouble: Rc::default() }));
 }}
 
 struct Root {
     shared: Option<Rc<Shared>>,
+    /// Outlives a configuration.
+    trouble: Rc<Trouble>,
 }
 
 struct Shared {
     settings: Settings,
+    trouble: Rc<Trouble>,
     limited: Counter,
     errors: Counter,
     evicted: Counter,
@@ -41,16 +45,15 @@ impl RootContext for Root {
     fn on_configure(&mut self, _size: usize) -> bool {
         match config::parse(self.get_plugin_configuration()).and_then(|object| Settings::from(&object)) {
             Ok(settings) => {
-                if let Err(Failed(status)) = store::prepare(&settings) {
-                    let text = format!(
-                        "rate-limit: the shared data can't be used (status {status}); is it granted \
-                         (capabilities: {{sharedData: true}})? Until it can, requests are {}",
-                        if settings.allow_on_error { "let pass" } else { "refused" }
-                    );
-                    log(LogLevel::Warn, &text);
+                match store::prepare(&settings) {
+                    Ok(()) => tell_works(&self.trouble),
+                    Err(failed) => {
+                        tell_failed(&self.trouble, &settings, &Problem::Store(failed), 0, now());
+                    }
                 }
                 self.shared = Some(Rc::new(Shared {
                     settings,
+                    trouble: self.trouble.clone(),
                     limited: Counter::new("rate_limit_limited"),
                     errors: Counter::new("rate_limit_errors"),
                     evicted: Counter::new("rate_limit_evicted"),
@@ -83,9 +86,10 @@ impl HttpContext for Exchange {
     fn on_http_request_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
         let Some(shared) = &self.shared else { return unavailable() };
         let settings = &shared.settings;
-        let now = weir_filter::now_nanoseconds().unwrap_or(0);
+        let now = now();
         match store::take(settings, key::of_request(&settings.key), now) {
             Ok(outcome) => {
+                tell_works(&shared.trouble);
                 if outcome.allowed && outcome.evicted {
                     shared.evicted.increment();
                 }
@@ -100,11 +104,7 @@ impl HttpContext for Exchange {
             }
             Err(problem) => {
                 shared.errors.increment();
-                let reason = match problem {
-                    Problem::Store(Failed(status)) => format!("the shared data can't be used (status {status})"),
-                    Problem::Contention => "others were always faster".into(),
-                };
-                log(LogLevel::Warn, &format!("rate-limit: {reason}"));
+                tell_failed(&shared.trouble, settings, &problem, 1, now);
                 if settings.allow_on_error { Action::Continue } else { unavailable() }
             }
         }
@@ -117,6 +117,23 @@ impl HttpContext for Exchange {
             }
         }
         Action::Continue
+    }
+}
+
+fn now() -> u64 {
+    weir_filter::now_nanoseconds().unwrap_or(0)
+}
+
+fn tell_works(trouble: &Trouble) {
+    if let Some(line) = trouble.works() {
+        log(LogLevel::Info, &format!("rate-limit: {line}"));
+    }
+}
+
+fn tell_failed(trouble: &Trouble, settings: &Settings, problem: &Problem, requests: u64, now: u64) {
+    if let Some(line) = trouble.failed(problem, requests, now) {
+        let fate = if settings.allow_on_error { "let pass" } else { "refused" };
+        log(LogLevel::Warn, &format!("rate-limit: {line} Requests concerned are {fate}"));
     }
 }
 
