@@ -40,9 +40,9 @@ const scenarios: readonly (readonly [string, string, () => Scenario])[] = [
   ['isolation', 'a VM per request', isolation],
   ['wasi-http', 'a wasi:http component', handler],
   ['websocket', 'WebSocket echo', websocket],
+  ['many-filters', '1,000 filters, 32 of them kept', manyFilters],
   ['calls', 'an HTTP call, and shared data, in each request', calls],
   ['workers', 'one worker and two', workers],
-  ['many-filters', '1,000 filters, 32 of them kept', manyFilters],
 ];
 
 const HELP = `npm run loadtest -- [options]
