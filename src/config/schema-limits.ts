@@ -49,14 +49,14 @@ export const limits = documented(
       'Most values in a shared queue that the filter puts another one into',
       1_000_000,
     ).default(10_000),
-    callBytes: size('Most bytes that the calls of the filter under way hold', '1KiB', '4GiB').default(
-      '16MiB',
-    ),
     queueBytes: size(
       'Most bytes of values in the shared queues of a vm id that the filter puts another one into',
       '1B',
       '1GiB',
     ).default('4MiB'),
+    callBytes: size('Most bytes that the calls of the filter under way hold', '1KiB', '4GiB').default(
+      '16MiB',
+    ),
     metrics: count('Metrics that the filter may define', 10_000).default(1000),
     tickPeriod: duration('Shortest time between two ticks; shorter periods become this', '1ms', '1h').default(
       '10ms',
