@@ -56,3 +56,10 @@ export function returnRange(
   if (size > 0) buffer.copyTo(guest.memory.bytes, address, start, size);
   return Status.OK;
 }
+
+/** Returns an id, or passes on the status that stands in its place. */
+export function returnId(guest: Guest, id: number, ptr: number): Status {
+  if (id <= 0) return -id as Status;
+  guest.memory.setU32(ptr, id);
+  return Status.OK;
+}

@@ -21,6 +21,14 @@ function same(raw: string, lower: string): boolean {
   return raw === lower || (raw.length === lower.length && raw.toLowerCase() === lower);
 }
 
+/** True when all are legal fields, and so none is a pseudo header. */
+export function areFields(pairs: readonly string[]): boolean {
+  for (let i = 0; i < pairs.length; i += 2) {
+    if (!isToken(pairs[i]!) || !isFieldValue(pairs[i + 1]!)) return false;
+  }
+  return true;
+}
+
 /** First value of a field in a raw list, or undefined. `lower` must be lower-case. */
 export function fieldValue(raw: readonly string[], lower: string): string | undefined {
   for (let i = 0; i < raw.length; i += 2) {
@@ -139,9 +147,7 @@ export class FieldMap {
 
   /** Replaces the whole map, or nothing when one pair is illegal. Names must be lower-case. */
   setPairs(pairs: RawFields): boolean {
-    for (let i = 0; i < pairs.length; i += 2) {
-      if (!isToken(pairs[i]!) || !isFieldValue(pairs[i + 1]!)) return false;
-    }
+    if (!areFields(pairs)) return false;
     this.raw = pairs;
     this.mutated = true;
     return true;

@@ -1,9 +1,10 @@
+import { areFields } from '../../message/fields.ts';
 import type { Guest, HostcallTable } from '../guest.ts';
 import { readPairs } from '../pairs.ts';
-import { returnBytes, statusOf } from '../results.ts';
+import { returnBytes, returnId, statusOf } from '../results.ts';
 import { fits } from '../room.ts';
 import { Status } from '../types.ts';
-import { legalFields, returnId, TIMEOUT_MAX } from './http-calls.ts';
+import { TIMEOUT_MAX } from './http-calls.ts';
 
 /** A name of an upstream, or Envoy's GrpcService around it. */
 const UPSTREAM_MAX_BYTES = 4096;
@@ -33,7 +34,7 @@ function open(
   const names = [memory.latin1(...service), memory.latin1(...method)] as const;
   if (!isGrpcName(names[0]) || !isGrpcName(names[1])) return Status.BAD_ARGUMENT;
   const pairs = readPairs(memory, ...metadata);
-  if (pairs === undefined || !legalFields(pairs) || !fits(host, pairs)) return Status.BAD_ARGUMENT;
+  if (pairs === undefined || !areFields(pairs) || !fits(host, pairs)) return Status.BAD_ARGUMENT;
   const request = {
     upstream: memory.copy(...upstream),
     service: names[0],

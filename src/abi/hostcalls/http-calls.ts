@@ -1,7 +1,8 @@
-import { isFieldValue, isToken, type RawFields } from '../../message/fields.ts';
+import { areFields, type RawFields } from '../../message/fields.ts';
 import { RequestHeaders } from '../../message/headers.ts';
-import type { Guest, HostcallTable } from '../guest.ts';
+import type { HostcallTable } from '../guest.ts';
 import { readPairs } from '../pairs.ts';
+import { returnId } from '../results.ts';
 import { fits } from '../room.ts';
 import { Status } from '../types.ts';
 
@@ -10,21 +11,6 @@ export const UPSTREAM_MAX_BYTES = 512;
 /** ms. */
 export const TIMEOUT_MAX = 0x7fffffff;
 const REQUIRED = [':method', ':path', ':authority'];
-
-/** True when all are legal fields and none is a pseudo header. */
-export function legalFields(pairs: RawFields): boolean {
-  for (let i = 0; i < pairs.length; i += 2) {
-    if (!isToken(pairs[i]!) || !isFieldValue(pairs[i + 1]!)) return false;
-  }
-  return true;
-}
-
-/** Stores the id of a call, or passes on the status that stands in its place. */
-export function returnId(guest: Guest, id: number, ptr: number): Status {
-  if (id <= 0) return -id as Status;
-  guest.memory.setU32(ptr, id);
-  return Status.OK;
-}
 
 /** Undefined when a pair is illegal or `:method`, `:path` or `:authority` is missing; the last may be empty, as in Envoy. */
 export function requestHeaders(pairs: RawFields): RequestHeaders | undefined {
@@ -75,7 +61,7 @@ export const httpCalls: HostcallTable = {
       const pairs = readPairs(memory, headersPtr, headersSize);
       const trailers = readPairs(memory, trailersPtr, trailersSize);
       if (pairs === undefined || trailers === undefined) return Status.BAD_ARGUMENT;
-      if (!fits(host, pairs) || !fits(host, trailers) || !legalFields(trailers)) return Status.BAD_ARGUMENT;
+      if (!fits(host, pairs) || !fits(host, trailers) || !areFields(trailers)) return Status.BAD_ARGUMENT;
       const headers = requestHeaders(pairs);
       if (headers === undefined) return Status.BAD_ARGUMENT;
       // Before it is copied.

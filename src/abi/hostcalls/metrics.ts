@@ -1,6 +1,6 @@
 import type { HostcallTable } from '../guest.ts';
+import { returnId } from '../results.ts';
 import { METRIC_TYPE_MAX, type MetricType, Status } from '../types.ts';
-import { returnId } from './http-calls.ts';
 
 export const METRIC_NAME_MAX_BYTES = 256;
 

@@ -1,7 +1,6 @@
 import type { HostcallTable } from '../guest.ts';
-import { returnBytes, statusOf } from '../results.ts';
+import { returnBytes, returnId, statusOf } from '../results.ts';
 import { Status } from '../types.ts';
-import { returnId } from './http-calls.ts';
 import { KEY_MAX_BYTES } from './shared-data.ts';
 
 /** Chapter "Shared Queues". */

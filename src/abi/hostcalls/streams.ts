@@ -1,8 +1,8 @@
+import { areFields } from '../../message/fields.ts';
 import type { HostcallTable } from '../guest.ts';
 import { readPairs } from '../pairs.ts';
 import { fits } from '../room.ts';
 import { STREAM_TYPE_MAX, Status, StreamType } from '../types.ts';
-import { legalFields } from './http-calls.ts';
 
 /** gRPC status codes are 0-16; anything else means: none given. */
 const GRPC_STATUS_MAX = 16;
@@ -42,7 +42,7 @@ export const streams: HostcallTable = {
         return Status.BAD_ARGUMENT;
       }
       const headers = readPairs(memory, headersPtr, headersSize);
-      if (headers === undefined || !legalFields(headers) || !fits(host, headers)) return Status.BAD_ARGUMENT;
+      if (headers === undefined || !areFields(headers) || !fits(host, headers)) return Status.BAD_ARGUMENT;
       return host.sendLocalResponse(
         status,
         memory.utf8(detailsPtr, Math.min(detailsSize >>> 0, 256)),
