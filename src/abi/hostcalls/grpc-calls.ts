@@ -17,18 +17,32 @@ export function isGrpcName(name: string): boolean {
   return name.length <= NAME_MAX_BYTES && NAME.test(name);
 }
 
-/** `message` undefined: a stream. All ranges lie inside the memory. */
+type Range = readonly [ptr: number, size: number];
+
+/** `message` undefined: a stream. */
 function open(
   guest: Guest,
-  upstream: readonly [ptr: number, size: number],
-  service: readonly [ptr: number, size: number],
-  method: readonly [ptr: number, size: number],
-  metadata: readonly [ptr: number, size: number],
-  message: Buffer | undefined,
+  upstream: Range,
+  service: Range,
+  method: Range,
+  metadata: Range,
+  message: Range | undefined,
   timeout: number,
   idPtr: number,
 ): Status {
   const { memory, host } = guest;
+  if (
+    !memory.has(...upstream) ||
+    !memory.has(...service) ||
+    !memory.has(...method) ||
+    !memory.has(...metadata) ||
+    (message !== undefined && !memory.has(...message)) ||
+    !memory.has(idPtr, 4)
+  ) {
+    return Status.INVALID_MEMORY_ACCESS;
+  }
+  // Before it is copied.
+  if (message !== undefined && tooLarge(guest, message[1])) return Status.BAD_ARGUMENT;
   if (upstream[1] >>> 0 > UPSTREAM_MAX_BYTES || timeout >>> 0 > TIMEOUT_MAX) return Status.BAD_ARGUMENT;
   if (service[1] >>> 0 > NAME_MAX_BYTES || method[1] >>> 0 > NAME_MAX_BYTES) return Status.BAD_ARGUMENT;
   const names = [memory.latin1(...service), memory.latin1(...method)] as const;
@@ -40,7 +54,7 @@ function open(
     service: names[0],
     method: names[1],
     metadata: pairs,
-    message,
+    message: message && memory.copy(...message),
     timeout,
   };
   return returnId(guest, host.grpcCall(request), idPtr);
@@ -78,30 +92,17 @@ export const grpcCalls: HostcallTable = {
       messageSize: number,
       timeout: number,
       idPtr: number,
-    ) => {
-      const { memory } = guest;
-      if (
-        !memory.has(upstreamPtr, upstreamSize) ||
-        !memory.has(servicePtr, serviceSize) ||
-        !memory.has(methodPtr, methodSize) ||
-        !memory.has(metadataPtr, metadataSize) ||
-        !memory.has(messagePtr, messageSize) ||
-        !memory.has(idPtr, 4)
-      ) {
-        return Status.INVALID_MEMORY_ACCESS;
-      }
-      if (tooLarge(guest, messageSize)) return Status.BAD_ARGUMENT;
-      return open(
+    ) =>
+      open(
         guest,
         [upstreamPtr, upstreamSize],
         [servicePtr, serviceSize],
         [methodPtr, methodSize],
         [metadataPtr, metadataSize],
-        memory.copy(messagePtr, messageSize),
+        [messagePtr, messageSize],
         timeout,
         idPtr,
-      );
-    },
+      ),
 
   /**
    * `proxy_grpc_stream(upstream: *u8, upstream_size, service: *u8, service_size, method: *u8, method_size, metadata: *u8,
@@ -119,18 +120,8 @@ export const grpcCalls: HostcallTable = {
       metadataPtr: number,
       metadataSize: number,
       idPtr: number,
-    ) => {
-      const { memory } = guest;
-      if (
-        !memory.has(upstreamPtr, upstreamSize) ||
-        !memory.has(servicePtr, serviceSize) ||
-        !memory.has(methodPtr, methodSize) ||
-        !memory.has(metadataPtr, metadataSize) ||
-        !memory.has(idPtr, 4)
-      ) {
-        return Status.INVALID_MEMORY_ACCESS;
-      }
-      return open(
+    ) =>
+      open(
         guest,
         [upstreamPtr, upstreamSize],
         [servicePtr, serviceSize],
@@ -139,8 +130,7 @@ export const grpcCalls: HostcallTable = {
         undefined,
         0,
         idPtr,
-      );
-    },
+      ),
 
   /**
    * `proxy_grpc_send(stream_id, message: *u8, message_size, end_stream) -> status`. OK; NOT_FOUND for a stream that isn't
